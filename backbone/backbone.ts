@@ -1,0 +1,39 @@
+/**
+ * What the relay sees of the LAN: opaque payloads to groups, in order per source and group.
+ *
+ * Guarantees: payloads of one source and group arrive in the order sent, each at most once. One that cannot be
+ * repaired is skipped and announced by `lost`; the rest goes on. A relay never hears its own payloads. A source is
+ * heard from the moment its stream is known here; what it sent before is not announced as lost.
+ *
+ * @module
+ */
+
+/** Group 0 is the control group; 1 to `groupCount` are the pool. */
+export type Group = number;
+
+/** What the relay hands in to be told. Callbacks must not throw. */
+export interface BackboneEvents {
+  /** A payload of another relay. `origin` is its TSI's GSI as 8 base64url characters. The bytes are the callee's to keep. */
+  message(group: Group, origin: string, payload: Uint8Array): void;
+  /** `count` consecutive TPDUs of `origin` on `group` can no longer be repaired. */
+  lost(group: Group, origin: string, count: number): void;
+}
+
+/** Counters since the start, for metrics and tests; by name, all rising. */
+export type BackboneCounters = Readonly<Record<string, number>>;
+
+export interface Backbone {
+  /**
+   * Sends to a group, whether joined or not. On the wire before it returns unless the budget says wait (then queued, bounded).
+   * False: the window or the queue is full, nothing was taken.
+   * @throws {RangeError} if the payload is over the largest message.
+   */
+  send(group: Group, payload: Uint8Array): boolean;
+  /** Starts to hear a group. Idempotent; resolves when the membership stands. */
+  join(group: Group): Promise<void>;
+  /** Stops hearing a group. Idempotent. */
+  leave(group: Group): void;
+  counters(): BackboneCounters;
+  /** Says goodbye (FIN on SPMs), ends timers and sockets. Idempotent. */
+  close(): Promise<void>;
+}

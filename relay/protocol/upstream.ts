@@ -1,0 +1,140 @@
+/**
+ * What an edge needs of a relay. One contract suite (`tests/relay/protocol/upstream_contract.ts`) runs over every
+ * implementation: in-process in `relay/`, over a WebSocket in `src/edge/` once the edge link exists.
+ *
+ * Guarantees of every implementation:
+ *
+ * 1. A subscription delivers each message at most once, in order per origin, and exactly from its cursor on, or it
+ *    announces a gap first.
+ * 2. Nothing is delivered before the first `resume()`, and nothing after `close()` or `closed`.
+ * 3. Every cursor handed out continues exactly after what was delivered before it, on any relay.
+ * 4. A sink that answers false gets nothing more until `resume()`; its subscription then costs constant memory.
+ * 5. Every failure is a {@link GroundwaveError} of the table.
+ *
+ * @module
+ */
+import type { Cursor } from "./cursor.ts";
+import type { GroundwaveError } from "./errors.ts";
+import type { Message, Range } from "./message.ts";
+
+/** How far a publish has come when it is answered, weakest first. */
+export type AckLevel = "accepted" | "replicated" | "archived";
+
+/** A message before a relay gave it origin and seq. */
+export interface Draft {
+  readonly channel: string;
+  readonly data: string | Uint8Array;
+  readonly event?: string;
+  /** What it answers; only positions of the channel's own slot count. */
+  readonly after?: Cursor;
+  readonly key?: string;
+  readonly order?: "total";
+  /** The level that must be reached; absent: the strongest this relay can promise now. */
+  readonly ack?: AckLevel;
+}
+
+/** The answer to a publish: only the level named is promised. */
+export interface Published {
+  readonly id: string;
+  readonly channel: string;
+  readonly ack: AckLevel;
+}
+
+/** Why a reader is told of a gap. */
+export type GapReason = "expired" | "lost" | "lagged" | "unknown";
+
+/** A message reached the reader. Readers at one place share one object, so renderings of it can be kept. */
+export interface MessageEvent {
+  readonly type: "message";
+  readonly message: Message;
+  /** The reader's cursor after this message. Read it before the sink returns, or not at all. */
+  readonly cursor: string;
+}
+
+/** Messages the reader does not get. */
+export interface GapEvent {
+  readonly type: "gap";
+  readonly channel: string;
+  readonly reason: GapReason;
+  /** What is known to be missing; empty where nobody can tell. */
+  readonly missing: readonly Range[];
+  /** The reader's cursor after the gap. */
+  readonly cursor: string;
+}
+
+/** The relay cannot tell for now (`stale`), or can tell again (`fresh`), whether the reader has everything. */
+export interface StaleEvent {
+  readonly type: "stale" | "fresh";
+  readonly channel: string;
+}
+
+export type StreamEvent = MessageEvent | GapEvent | StaleEvent;
+
+/** Where a subscription's events go. */
+export interface Sink {
+  /** Takes one event, at once. False: it was taken, but no more until `resume()`. */
+  event(event: StreamEvent): boolean;
+  /** The subscription ended from the relay's side, with `draining`, `slow_reader` and the like. */
+  closed(error: GroundwaveError): void;
+}
+
+/** Where a subscription starts: what comes from now on, all that is held, or after a cursor. */
+export type Start = "live" | "earliest" | Cursor;
+
+export interface SubscribeRequest {
+  /** 1 to 1000 valid channel names, without repetition. */
+  readonly channels: readonly string[];
+  readonly start: Start;
+}
+
+/** One reader. It is born paused: call {@link Subscription.resume} when its sink is ready. */
+export interface Subscription {
+  /** False exactly when the first events are gaps. True for a live or earliest start. */
+  readonly recovered: boolean;
+  /** The reader's cursor where it stands now. */
+  cursor(): string;
+  /** The sink has room (again). Idempotent. */
+  resume(): void;
+  /** Ends it. Idempotent. */
+  close(): void;
+}
+
+export interface ReadRequest extends SubscribeRequest {
+  /** At most so many messages. */
+  readonly limit: number;
+}
+
+/** A stretch of history: events in order, and the cursor after the last of them. */
+export interface Page {
+  readonly events: readonly StreamEvent[];
+  readonly cursor: string;
+}
+
+/** Whether traffic should come here, and if not, why. */
+export interface Readiness {
+  readonly ready: boolean;
+  /** Short sentences for an operator. */
+  readonly reasons: readonly string[];
+}
+
+/** One figure for `/metrics`, named `groundwave_<subsystem>_<name>` in base units. */
+export interface Metric {
+  readonly name: string;
+  readonly help: string;
+  readonly type: "counter" | "gauge";
+  readonly value: number;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+export interface Upstream {
+  /** The serving relay, for people. */
+  readonly node: { readonly id: string; readonly origin: string; readonly region: string };
+  /** @throws {GroundwaveError} `window_full`, `not_replicated`, `not_archived`, `draining`, `bad_request`. */
+  publish(draft: Draft): Promise<Published>;
+  /** Waits until the slots are synced. @throws {GroundwaveError} `unavailable`, `draining`. */
+  subscribe(request: SubscribeRequest, sink: Sink): Promise<Subscription>;
+  /** What is held, at once. @throws {GroundwaveError} `unavailable`, `draining`. */
+  read(request: ReadRequest): Promise<Page>;
+  readiness(): Readiness;
+  metrics(): readonly Metric[];
+}

@@ -1,0 +1,2 @@
+const plugin: Deno.lint.Plugin = { name: "groundwave", rules: {} };
+export default plugin;
