@@ -1,0 +1,197 @@
+/**
+ * `deno task test [filter…]`: all tests, part by part, with the time of each.
+ *
+ * A part is a folder under tests/ (and the browser suite, which needs a program of its own). Each runs as a child
+ * with a limit, so that a hang is a failure with a name. Ends with the line `N passed, N failed`.
+ *
+ * @module
+ */
+
+/** Something outside npm that suites need. */
+interface Program {
+  /** Found on the PATH under this name. */
+  readonly program: string;
+  /** The Debian package that brings it. */
+  readonly debian: string;
+  /** The test files that cannot run without it. */
+  readonly needs: RegExp;
+}
+
+const PROGRAMS: readonly Program[] = [
+  { program: "chromium", debian: "chromium", needs: /^tests\/e2e\/page_test\.ts$/ },
+];
+
+/** Parts that come in a set order and have their own limit; other folders follow, by name. */
+const PARTS: readonly { readonly name: string; readonly limitS: number }[] = [
+  { name: "scripts", limitS: 120 },
+  { name: "backbone", limitS: 300 },
+  { name: "relay", limitS: 300 },
+  { name: "edge", limitS: 300 },
+  { name: "client", limitS: 180 },
+  { name: "cli", limitS: 180 },
+  { name: "sim", limitS: 600 },
+  { name: "e2e", limitS: 600 },
+  { name: "browser", limitS: 300 },
+];
+
+const DEFAULT_LIMIT_S = 300;
+/** The soak runs more seeds and longer loads. */
+const SOAK_FACTOR = 10;
+
+interface Count {
+  readonly passed: number;
+  readonly failed: number;
+}
+
+interface Part {
+  readonly name: string;
+  readonly limitS: number;
+  readonly files: readonly string[];
+}
+
+/** Every test file under `folder`, sorted. */
+export async function findTests(folder: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const entry of Deno.readDir(folder)) {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory) found.push(...await findTests(path));
+    else if (entry.name.endsWith("_test.ts")) found.push(path);
+  }
+  return found.sort();
+}
+
+/** The files that match any of the filters (all, without one), by part in running order. */
+export function plan(files: readonly string[], filters: readonly string[]): Part[] {
+  const wanted = filters.map((filter) => filter.replace(/^(\.\/)?tests\//, "").replace(/\/$/, ""));
+  const parts = new Map<string, string[]>(PARTS.map(({ name }) => [name, []]));
+  for (const file of files) {
+    const name = partOf(file);
+    const inside = file.replace(/^tests\//, "");
+    if (wanted.length && !wanted.some((w) => w === name || inside.startsWith(w))) continue;
+    parts.set(name, [...parts.get(name) ?? [], file]);
+  }
+  return [...parts].filter(([, files]) => files.length > 0).map(([name, files]) => ({
+    name,
+    files,
+    limitS: PARTS.find((part) => part.name === name)?.limitS ?? DEFAULT_LIMIT_S,
+  }));
+}
+
+function partOf(file: string): string {
+  if (file === "tests/e2e/page_test.ts") return "browser";
+  return file.split("/")[1] ?? file;
+}
+
+/** What `deno test` says it did. Without a summary (it did not compile, or was killed) that is one failure. */
+export function count(output: string, success: boolean): Count {
+  const summary = /^(?:ok|FAILED) \| (\d+) passed.*? \| (\d+) failed/m.exec(output);
+  const passed = Number(summary?.[1] ?? 0), failed = Number(summary?.[2] ?? 0);
+  return { passed, failed: success ? failed : Math.max(failed, 1) };
+}
+
+/** Runs one part; what it printed is shown only if it failed. */
+async function run(part: Part, soak: boolean): Promise<Count> {
+  const started = performance.now();
+  const limitS = part.limitS * (soak ? SOAK_FACTOR : 1);
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["test", "-A", "--no-prompt", ...part.files],
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+    detached: true,
+  }).spawn();
+  let late = false;
+  const limit = setTimeout(() => {
+    late = true;
+    killGroup(child.pid);
+  }, limitS * 1000);
+  const { success, stdout, stderr } = await child.output();
+  clearTimeout(limit);
+  const output = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  const result = count(output, success);
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  const verdict = result.failed ? `${result.failed} FAILED` : "ok";
+  console.log(
+    `${part.name.padEnd(10)} ${seconds.padStart(6)} s  ${result.passed} passed  ${verdict}`,
+  );
+  if (result.failed) console.log(output.trimEnd());
+  if (late) console.log(`${part.name}: stopped after its limit of ${limitS} s`);
+  return result;
+}
+
+/** The part and whatever it started: it leads a process group of its own. */
+function killGroup(pid: number): void {
+  try {
+    Deno.kill(-pid, "SIGKILL");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** Installs what `files` need, where that is possible. Answers what is still missing. */
+async function provide(files: readonly string[]): Promise<Program[]> {
+  const lacking = async () => {
+    const needed = PROGRAMS.filter(({ needs }) => files.some((file) => needs.test(file)));
+    const found = await Promise.all(needed.map(({ program }) => onPath(program)));
+    return needed.filter((_, i) => !found[i]);
+  };
+  const missing = await lacking();
+  if (missing.length === 0 || Deno.uid() !== 0 || !await onPath("apt-get")) return missing;
+  const packages = missing.map(({ debian }) => debian);
+  console.log(`installing ${packages.join(", ")} …`);
+  await apt("update", "-q");
+  await apt("install", "-q", "-y", "--no-install-recommends", ...packages);
+  return await lacking();
+}
+
+async function apt(...args: string[]): Promise<void> {
+  const { success, stdout, stderr } = await new Deno.Command("apt-get", {
+    args: ["-o", "DPkg::Lock::Timeout=120", ...args],
+    env: { DEBIAN_FRONTEND: "noninteractive" },
+    stdin: "null",
+    signal: AbortSignal.timeout(600_000),
+  }).output();
+  if (success) return;
+  console.log(new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr));
+}
+
+async function onPath(program: string): Promise<boolean> {
+  for (const folder of (Deno.env.get("PATH") ?? "").split(":")) {
+    const stat = await Deno.stat(`${folder || "."}/${program}`).catch(() => undefined);
+    if (stat?.isFile) return true;
+  }
+  return false;
+}
+
+async function main(filters: readonly string[]): Promise<number> {
+  const soak = Deno.env.get("SOAK") === "1", ci = Deno.env.get("CI") === "true";
+  const started = performance.now();
+  const parts = plan(await findTests("tests"), filters);
+  if (parts.length === 0) console.log(`no test matches ${filters.join(" ")}`);
+  const missing = await provide(parts.flatMap(({ files }) => files));
+  let passed = 0, failed = parts.length === 0 ? 1 : 0;
+  for (const part of parts) {
+    const files = part.files.filter((file) => !missing.some(({ needs }) => needs.test(file)));
+    if (files.length === 0) continue;
+    const result = await run({ ...part, files }, soak);
+    passed += result.passed;
+    failed += result.failed;
+  }
+  for (const { program, debian, needs } of missing) {
+    const suites = parts.flatMap(({ files }) => files).filter((file) => needs.test(file));
+    for (const suite of suites) console.log(`SKIPPED ${suite}: needs ${program}`);
+    console.log(`  to install it: apt-get install -y --no-install-recommends ${debian}`);
+    if (ci) failed += suites.length;
+  }
+  console.log(
+    `${"total".padEnd(10)} ${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s`,
+  );
+  console.log(`${passed} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
+}
+
+if (import.meta.main) {
+  Deno.chdir(new URL("..", import.meta.url));
+  Deno.exit(await main(Deno.args));
+}
