@@ -1,0 +1,149 @@
+/**
+ * A message as bytes: `groundwave.v1.Message` of `groundwave.proto`.
+ *
+ * @module
+ */
+import {
+  checkChannel,
+  checkEvent,
+  checkKey,
+  MAX_CHANNEL_BYTES,
+  MAX_NAME_BYTES,
+} from "./channel.ts";
+import { MAX_DATA_BYTES } from "./data.ts";
+import type { Message, Origin, Seq } from "./message.ts";
+import { SLOT_COUNT, slotOf } from "./slot.ts";
+import { DecodeError, decoding, WireReader, WireWriter } from "./wire.ts";
+
+export { DecodeError } from "./wire.ts";
+
+/** Bytes of an encoded message at most: the data, and an envelope whose largest part is `after`. */
+export const MAX_MESSAGE_BYTES = MAX_DATA_BYTES + 64 * 1024;
+
+/** What an envelope without names takes, roughly: the first guess at the room to make. */
+const ENVELOPE_BYTES = 48;
+
+/**
+ * Encodes a message whose fields were checked where they came in (`checkChannel` and its like).
+ * @throws {RangeError} if it is over {@link MAX_MESSAGE_BYTES}, or its origin is none.
+ */
+export function encodeMessage(message: Message): Uint8Array<ArrayBuffer> {
+  const { channel, data, event, key, region } = message;
+  const writer = new WireWriter(
+    ENVELOPE_BYTES + channel.length + data.length + region.length + (event?.length ?? 0) +
+      (key?.length ?? 0),
+  );
+  writeMessage(writer, message);
+  const bytes = writer.bytes();
+  if (bytes.length > MAX_MESSAGE_BYTES) throw new RangeError("the message is too large");
+  return bytes;
+}
+
+/** Writes the fields of a message, for a message alone and for one within a frame. */
+export function writeMessage(writer: WireWriter, message: Message): void {
+  if (message.slot > 0) writer.writeVarintField(1, message.slot);
+  writer.origin(2, message.origin);
+  writer.writeVarintField(3, message.seq);
+  writer.text(4, message.channel);
+  if (typeof message.data === "string") writer.text(5, message.data);
+  else writer.writeBytesField(6, message.data);
+  if (message.event !== undefined) writer.text(7, message.event);
+  if (message.timeMs > 0) writer.writeVarintField(8, message.timeMs);
+  if (message.after) writer.positions(9, message.after);
+  if (message.key !== undefined) writer.text(10, message.key);
+  if (message.region !== "") writer.text(11, message.region);
+}
+
+/** Decodes a message and checks it as if a stranger had sent it. @throws {DecodeError} */
+export function decodeMessage(bytes: Uint8Array): Message {
+  return decoding("a message", () => {
+    if (bytes.length > MAX_MESSAGE_BYTES) throw new DecodeError("it is too large");
+    const draft = new MessageDraft();
+    const reader = new WireReader(bytes);
+    reader.fields((tag) => draft.read(tag, reader));
+    return draft.finish();
+  });
+}
+
+/** Reads a message that is a field of another. */
+export function readMessage(reader: WireReader): Message {
+  const draft = new MessageDraft();
+  reader.nested((tag) => draft.read(tag, reader));
+  return draft.finish();
+}
+
+/** A message while its fields come in, in any order. */
+class MessageDraft {
+  #slot = 0;
+  #origin: Origin | undefined;
+  #seq = 0;
+  #channel = "";
+  #data: string | Uint8Array | undefined;
+  #event: string | undefined;
+  #timeMs = 0;
+  #after: Map<Origin, Seq> | undefined;
+  #key: string | undefined;
+  #region = "";
+
+  read(tag: number, reader: WireReader): void {
+    switch (tag) {
+      case 1:
+        this.#slot = reader.uint(SLOT_COUNT - 1);
+        break;
+      case 2:
+        this.#origin = reader.origin();
+        break;
+      case 3:
+        this.#seq = reader.uint(Number.MAX_SAFE_INTEGER);
+        break;
+      case 4:
+        this.#channel = reader.text(MAX_CHANNEL_BYTES);
+        break;
+      case 5:
+        this.#data = reader.text(MAX_DATA_BYTES);
+        break;
+      case 6:
+        this.#data = reader.blob(MAX_DATA_BYTES);
+        break;
+      case 7:
+        this.#event = reader.text(MAX_NAME_BYTES);
+        break;
+      case 8:
+        this.#timeMs = reader.uint(Number.MAX_SAFE_INTEGER);
+        break;
+      case 9:
+        reader.position(this.#after ??= new Map());
+        break;
+      case 10:
+        this.#key = reader.text(MAX_NAME_BYTES);
+        break;
+      case 11:
+        this.#region = reader.text(MAX_NAME_BYTES);
+        break;
+    }
+  }
+
+  finish(): Message {
+    if (this.#origin === undefined) throw new DecodeError("it names no origin");
+    if (this.#seq < 1) throw new DecodeError("it has no sequence number");
+    if (this.#data === undefined) throw new DecodeError("it carries no data");
+    checkChannel(this.#channel);
+    if (slotOf(this.#channel) !== this.#slot) {
+      throw new DecodeError("its channel is of another slot");
+    }
+    if (this.#event !== undefined) checkEvent(this.#event);
+    if (this.#key !== undefined) checkKey(this.#key);
+    return {
+      slot: this.#slot,
+      origin: this.#origin,
+      seq: this.#seq,
+      channel: this.#channel,
+      data: this.#data,
+      timeMs: this.#timeMs,
+      region: this.#region,
+      ...(this.#event !== undefined && { event: this.#event }),
+      ...(this.#after && { after: this.#after }),
+      ...(this.#key !== undefined && { key: this.#key }),
+    };
+  }
+}
