@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Message, Origin, Range, Vector } from "./message.ts";
+import type { Message, Origin, Range, Vector } from "../message.ts";
 
 /** A message and how long it has been in the answering relay's LAN, in milliseconds. */
 export interface AgedMessage {
