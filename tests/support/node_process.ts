@@ -1,0 +1,80 @@
+/**
+ * Nodes as processes of their own, for tests and benches.
+ *
+ * @module
+ */
+
+const ROOT = new URL("../..", import.meta.url).pathname;
+const START_MS = 30_000;
+
+/** A server in a child process that has said where it listens. */
+export interface ServerProcess {
+  /** Without a slash at the end. */
+  readonly url: string;
+  readonly pid: number;
+  readonly status: Promise<Deno.CommandStatus>;
+  /** Standard output and error so far. */
+  readonly written: { out: string; err: string };
+  /** SIGTERM by default; resolves when the process has ended and its output is complete. */
+  end(signal?: Deno.Signal): Promise<Deno.CommandStatus>;
+}
+
+/** Runs `groundwave ARGS…`, by default on a port that the system chooses. */
+export function startNode(...args: string[]): Promise<ServerProcess> {
+  return startServer("src/main.ts", ...args);
+}
+
+/** Runs a script of the repository that prints its URL once it listens. */
+export async function startServer(script: string, ...args: string[]): Promise<ServerProcess> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-prompt", ROOT + script, ...args],
+    cwd: ROOT,
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const written = { out: "", err: "" }, listening = Promise.withResolvers<string>();
+  const out = collect(child.stdout, (text) => {
+    written.out += text;
+    const url = /https?:\/\/[^\s/]+/.exec(written.out);
+    if (url) listening.resolve(url[0]);
+  });
+  const err = collect(child.stderr, (text) => void (written.err += text));
+  const ended = Promise.all([child.status, out, err]).then(([status]) => status);
+  const fail = (why: string) => listening.reject(new Error(`${script} ${why}:\n${written.err}`));
+  ended.then(({ code }) => fail(`ended with ${code} before it listened`));
+  const late = setTimeout(() => {
+    fail("did not listen in time");
+    child.kill("SIGKILL");
+  }, START_MS);
+  const url = await listening.promise.finally(() => clearTimeout(late));
+  return {
+    url,
+    pid: child.pid,
+    status: child.status,
+    written,
+    end(signal = "SIGTERM") {
+      try {
+        child.kill(signal);
+      } catch (error) {
+        // It had ended by itself, which the status tells.
+        if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound)) throw error;
+      }
+      return ended;
+    },
+  };
+}
+
+/** A UDP port for a cluster of its own, apart from all others on this machine. */
+export function freeGroupPort(): number {
+  const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const { port } = socket.addr as Deno.NetAddr;
+  socket.close();
+  return port;
+}
+
+async function collect(from: ReadableStream<Uint8Array>, take: (text: string) => void) {
+  const decoder = new TextDecoder();
+  for await (const chunk of from) take(decoder.decode(chunk, { stream: true }));
+}
