@@ -41,7 +41,11 @@ const ZONES: readonly Zone[] = [
 ];
 
 /** The files that turn the platform into what the others are handed. */
-const PLATFORM_FILES: readonly string[] = ["backbone/clock.ts", "src/client/platform.ts"];
+const PLATFORM_FILES: readonly string[] = [
+  "backbone/clock.ts",
+  "relay/new_origin.ts",
+  "src/client/platform.ts",
+];
 
 const CLOCK: ReadonlyMap<string, string> = new Map([
   ["Date", "take the time as a parameter (`nowMs`)"],
@@ -151,7 +155,7 @@ function moduleState(context: Context): Visitor {
   const check = (node: Node) => {
     if (node.type !== "VariableDeclaration" || node.declare) return;
     const mutable = node.kind === "let" || node.kind === "var" ||
-      node.declarations.some(({ init }) => isEmptyContainer(init));
+      node.declarations.some(isEmptyContainer);
     if (!mutable) return;
     context.report({
       node,
@@ -275,8 +279,14 @@ function memberName(
   return property.type === "Literal" ? `${object.name}.${property.value}` : undefined;
 }
 
-/** `new Map()` without content can only be meant to be filled. */
-function isEmptyContainer(node: Node | null | undefined): boolean {
-  return node?.type === "NewExpression" && node.callee.type === "Identifier" &&
-    /^(Weak)?(Map|Set)$/.test(node.callee.name) && node.arguments.length === 0;
+/** `new Map()` without content can only be meant to be filled, unless its type says that nobody may. */
+function isEmptyContainer({ id, init }: Deno.lint.VariableDeclarator): boolean {
+  const container = init?.type === "NewExpression" && init.callee.type === "Identifier" &&
+    CONTAINER.test(init.callee.name) && init.arguments.length === 0;
+  if (!container || id.type !== "Identifier" || !id.typeAnnotation) return container;
+  const type = id.typeAnnotation.typeAnnotation;
+  return type.type === "TSTypeReference" && type.typeName.type === "Identifier" &&
+    CONTAINER.test(type.typeName.name);
 }
+
+const CONTAINER = /^(Weak)?(Map|Set)$/;

@@ -91,6 +91,11 @@ const cases: [path: string, source: string, ...expected: string[]][] = [
     "src/edge/sse.ts",
     "const table = new Map([[1, 2]]); function f() { let a = 1; const b = new Map(); }",
   ],
+  ["src/edge/sse.ts", "const cache: Map<A, B> = new Map();", "module-state"],
+  [
+    "relay/upstream.ts",
+    "const NOWHERE: Vector = new Map(); const NONE: ReadonlySet<A> = new Set();",
+  ],
   ["tests/support/x.ts", "let a = 1;"],
   // Where code comes from.
   ["src/cli/log.ts", `import a from "jsr:@std/assert";`, "remote-import"],
