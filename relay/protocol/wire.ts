@@ -78,11 +78,10 @@ export class WireReader extends PbfReader {
 
   text(maxBytes: number): string {
     const end = this.#limit(maxBytes);
-    const bytes = this.buf.subarray(this.pos, end);
+    const from = this.pos;
     this.pos = end;
-    return bytes.length < SHORT_TEXT && isAscii(bytes)
-      ? String.fromCharCode(...bytes)
-      : decoder.decode(bytes);
+    const short = end - from < SHORT_TEXT ? asciiText(this.buf, from, end) : undefined;
+    return short ?? decoder.decode(this.buf.subarray(from, end));
   }
 
   origin(): Origin {
@@ -93,7 +92,7 @@ export class WireReader extends PbfReader {
     return origin;
   }
 
-  /** A Position, into a vector that does not name its origin yet. */
+  /** A Position, or another message of an origin and a number, into a map that does not name the origin yet. */
   position(into: Map<Origin, Seq>): void {
     let origin: Origin | undefined;
     let seq = 0;
@@ -101,8 +100,8 @@ export class WireReader extends PbfReader {
       if (tag === 1) origin = this.origin();
       else if (tag === 2) seq = this.uint(Number.MAX_SAFE_INTEGER);
     });
-    if (origin === undefined) throw new DecodeError("a position names no origin");
-    if (into.has(origin)) throw new DecodeError("a vector names an origin twice");
+    if (origin === undefined) throw new DecodeError("an entry names no origin");
+    if (into.has(origin)) throw new DecodeError("an origin is named twice");
     into.set(origin, seq);
   }
 
@@ -116,9 +115,15 @@ export class WireReader extends PbfReader {
   }
 }
 
-function isAscii(bytes: Uint8Array): boolean {
-  for (const byte of bytes) if (byte > 0x7f) return false;
-  return true;
+/** `bytes[from, to)` as text if all of them are ASCII. */
+function asciiText(bytes: Uint8Array, from: number, to: number): string | undefined {
+  let text = "";
+  for (let at = from; at < to; at++) {
+    const byte = bytes[at] ?? 0;
+    if (byte > 0x7f) return undefined;
+    text += String.fromCharCode(byte);
+  }
+  return text;
 }
 
 /** Writes the fields of one Protobuf message. */
@@ -162,12 +167,12 @@ export class WireWriter extends PbfWriter {
     this.writeMessage(tag, write, undefined);
   }
 
-  /** A repeated Position. */
+  /** A repeated Position, or another message of an origin and a number, which is rounded. */
   positions(tag: number, vector: Vector): void {
     for (const [origin, seq] of vector) {
       this.nested(tag, () => {
         this.origin(1, origin);
-        this.writeVarintField(2, seq);
+        this.writeVarintField(2, Math.round(seq));
       });
     }
   }

@@ -1,0 +1,212 @@
+/**
+ * A catch-up on the wire. It may be as large as a log, so it is cut into parts of about 1 MiB: the lists of all parts
+ * together are the lists of the answer, whichever of them a part brings.
+ *
+ * @module
+ */
+import { isName, MAX_CHANNEL_BYTES } from "./channel.ts";
+import { readMessage, writeMessage } from "./codec.ts";
+import type { AgedMessage, CatchUp } from "./log/catch_up.ts";
+import type { Message, Origin, Range, Seq, Vector } from "./message.ts";
+import { SLOT_COUNT, slotOf } from "./slot.ts";
+import { DecodeError, type WireReader, WireWriter } from "./wire.ts";
+
+/** A part is closed once it has reached this: it takes this and one item at most. */
+const PART_BYTES = 1024 * 1024;
+
+const MAX_UINT32 = 0xffffffff;
+
+/** Encodes a catch-up for the pull named `id`, part by part as they are asked for. */
+export function* catchUpParts(
+  id: number,
+  catchUp: CatchUp,
+): Generator<Uint8Array<ArrayBuffer>, void> {
+  let writer = beginPart(id, catchUp.slot);
+  for (const write of items(catchUp)) {
+    if (writer.pos >= PART_BYTES) {
+      writer.writeBooleanField(3, true);
+      yield writer.bytes();
+      writer = beginPart(id, catchUp.slot);
+    }
+    write(writer);
+  }
+  yield writer.bytes();
+}
+
+function beginPart(id: number, slot: number): WireWriter {
+  const writer = new WireWriter();
+  writer.writeVarintField(1, id);
+  writer.writeVarintField(2, slot);
+  return writer;
+}
+
+/** The items of all lists, each as what writes it. */
+function* items(catchUp: CatchUp): Generator<(writer: WireWriter) => void, void> {
+  yield (writer) => writer.positions(4, catchUp.start);
+  for (const entry of catchUp.messages) yield (writer) => writeEntry(writer, 5, entry);
+  for (const entry of catchUp.held) yield (writer) => writeEntry(writer, 6, entry);
+  for (const range of catchUp.lost) yield (writer) => writeRange(writer, range);
+  for (const [channel, floor] of catchUp.floors) {
+    yield (writer) => writeFloor(writer, channel, floor);
+  }
+  yield (writer) => writer.positions(9, catchUp.end);
+  yield (writer) => writer.positions(10, catchUp.idleMs);
+}
+
+function writeEntry(writer: WireWriter, tag: number, { message, ageMs }: AgedMessage): void {
+  writer.nested(tag, () => {
+    writer.nested(1, () => writeMessage(writer, message));
+    writer.writeVarintField(2, Math.round(ageMs));
+  });
+}
+
+function writeRange(writer: WireWriter, { origin, from, to }: Range): void {
+  writer.nested(7, () => {
+    writer.origin(1, origin);
+    writer.writeVarintField(2, from);
+    writer.writeVarintField(3, to);
+  });
+}
+
+function writeFloor(writer: WireWriter, channel: string, floor: Vector): void {
+  writer.nested(8, () => {
+    writer.text(1, channel);
+    writer.positions(2, floor);
+  });
+}
+
+/** One part, or several that were joined. */
+export class CatchUpDraft {
+  id = 0;
+  slot = 0;
+  /** Another part follows. */
+  more = false;
+  readonly #start = new Map<Origin, Seq>();
+  readonly #messages: AgedMessage[] = [];
+  readonly #held: AgedMessage[] = [];
+  readonly #lost: Range[] = [];
+  readonly #floors = new Map<string, Vector>();
+  readonly #end = new Map<Origin, Seq>();
+  readonly #idleMs = new Map<Origin, number>();
+
+  /** Reads one part. @throws {DecodeError} */
+  static read(reader: WireReader): CatchUpDraft {
+    const draft = new CatchUpDraft();
+    reader.nested((tag) => draft.#field(tag, reader));
+    return draft;
+  }
+
+  /** Adds the part that follows. @throws {DecodeError} if it brings again what may be there once. */
+  join(part: CatchUpDraft): void {
+    this.more = part.more;
+    add(this.#start, part.#start);
+    for (const entry of part.#messages) this.#messages.push(entry);
+    for (const entry of part.#held) this.#held.push(entry);
+    for (const range of part.#lost) this.#lost.push(range);
+    add(this.#floors, part.#floors);
+    add(this.#end, part.#end);
+    add(this.#idleMs, part.#idleMs);
+  }
+
+  /** The whole, checked. @throws {DecodeError} if something in it is of another slot. */
+  finish(): CatchUp {
+    for (const { message } of this.#messages) this.#check(message.slot);
+    for (const { message } of this.#held) this.#check(message.slot);
+    for (const channel of this.#floors.keys()) {
+      if (channel === "") continue;
+      if (!isName(channel, MAX_CHANNEL_BYTES)) throw new DecodeError("a channel's name is invalid");
+      this.#check(slotOf(channel));
+    }
+    return {
+      slot: this.slot,
+      start: this.#start,
+      messages: this.#messages,
+      held: this.#held,
+      lost: this.#lost,
+      floors: this.#floors,
+      end: this.#end,
+      idleMs: this.#idleMs,
+    };
+  }
+
+  #check(slot: number): void {
+    if (slot !== this.slot) throw new DecodeError("a catch-up has something of another slot");
+  }
+
+  #field(tag: number, reader: WireReader): void {
+    switch (tag) {
+      case 1:
+        this.id = reader.uint(MAX_UINT32);
+        break;
+      case 2:
+        this.slot = reader.uint(SLOT_COUNT - 1);
+        break;
+      case 3:
+        this.more = reader.uint(1) === 1;
+        break;
+      case 4:
+        reader.position(this.#start);
+        break;
+      case 5:
+        this.#messages.push(readEntry(reader));
+        break;
+      case 6:
+        this.#held.push(readEntry(reader));
+        break;
+      case 7:
+        this.#lost.push(readRange(reader));
+        break;
+      case 8:
+        add(this.#floors, readFloor(reader));
+        break;
+      case 9:
+        reader.position(this.#end);
+        break;
+      case 10:
+        reader.position(this.#idleMs);
+        break;
+    }
+  }
+}
+
+/** Moves what `from` names into `into`, which must not name it yet. */
+function add<K, V>(into: Map<K, V>, from: ReadonlyMap<K, V>): void {
+  for (const [key, value] of from) {
+    if (into.has(key)) throw new DecodeError("a catch-up names something twice");
+    into.set(key, value);
+  }
+}
+
+function readEntry(reader: WireReader): AgedMessage {
+  let message: Message | undefined;
+  let ageMs = 0;
+  reader.nested((tag) => {
+    if (tag === 1) message = readMessage(reader);
+    else if (tag === 2) ageMs = reader.uint(Number.MAX_SAFE_INTEGER);
+  });
+  if (!message) throw new DecodeError("an entry has no message");
+  return { message, ageMs };
+}
+
+function readRange(reader: WireReader): Range {
+  let origin: Origin | undefined;
+  let from = 0, to = 0;
+  reader.nested((tag) => {
+    if (tag === 1) origin = reader.origin();
+    else if (tag === 2) from = reader.uint(Number.MAX_SAFE_INTEGER);
+    else if (tag === 3) to = reader.uint(Number.MAX_SAFE_INTEGER);
+  });
+  if (origin === undefined) throw new DecodeError("a range names no origin");
+  if (from < 1 || from > to) throw new DecodeError("a range is empty");
+  return { origin, from, to };
+}
+
+function readFloor(reader: WireReader): ReadonlyMap<string, Vector> {
+  let channel = "";
+  const positions = new Map<Origin, Seq>();
+  reader.nested((tag) => {
+    if (tag === 1) channel = reader.text(MAX_CHANNEL_BYTES);
+    else if (tag === 2) reader.position(positions);
+  });
+  return new Map([[channel, positions]]);
+}
