@@ -1,0 +1,134 @@
+/**
+ * The order of one stream at its receiver (RFC 3208 §6.2): packets from `next`, the next to hand on, to `lead`, the last
+ * known to exist. Each is held, missing, or given up.
+ *
+ * @module
+ */
+import type { Tpdu } from "./reassembly.ts";
+import { ahead, before, plus } from "./serial.ts";
+
+/** Where packets go, in order. */
+export interface InOrder {
+  deliver(tpdu: Tpdu): void;
+  /** `count` consecutive packets will not come. */
+  lost(count: number): void;
+}
+
+/** The most packets between `next` and `lead`; what a longer gap leaves behind is given up. */
+export const LARGEST_SPAN = 1 << 16;
+
+const NONE: readonly number[] = [];
+
+export class ReceiveWindow {
+  readonly #to: InOrder;
+  readonly #capacity: number;
+  /** What came out of order; undefined marks what was given up. */
+  readonly #held = new Map<number, Tpdu | undefined>();
+  #bytes = 0;
+  #next: number;
+  #lead: number;
+  #trail: number;
+  #lost = 0;
+
+  /** @param capacity the most payload bytes held. */
+  constructor(first: number, capacity: number, to: InOrder) {
+    this.#next = this.#trail = first;
+    this.#lead = plus(first, -1);
+    this.#capacity = capacity;
+    this.#to = to;
+  }
+
+  get next(): number {
+    return this.#next;
+  }
+
+  get lead(): number {
+    return this.#lead;
+  }
+
+  /** Payload bytes held. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Packets up to `lead` exist. Answers those that were not known, all missing now. */
+  expose(lead: number): readonly number[] {
+    if (!before(this.#lead, lead)) return NONE;
+    const missing: number[] = [];
+    this.advance(plus(lead, 1 - LARGEST_SPAN));
+    for (let sqn = plus(this.#lead, 1); !before(lead, sqn); sqn = plus(sqn, 1)) missing.push(sqn);
+    this.#lead = lead;
+    return missing;
+  }
+
+  /** Whether `sqn` is still to come. */
+  lacks(sqn: number): boolean {
+    return !before(sqn, this.#next) && !this.#held.has(sqn);
+  }
+
+  /** Takes a packet that it lacks, `lead` + 1 at most. False: there is no room, it must come again. */
+  take(sqn: number, tpdu: Tpdu): boolean {
+    if (before(this.#lead, sqn)) this.#lead = sqn;
+    if (sqn === this.#next) {
+      this.#next = plus(sqn, 1);
+      this.#deliver(tpdu);
+      this.#drain();
+      return true;
+    }
+    if (this.#bytes + tpdu.payload.length > this.#capacity) return false;
+    this.#bytes += tpdu.payload.length;
+    // The payload is a view of a buffer that will be used again.
+    this.#held.set(sqn, { ...tpdu, payload: tpdu.payload.slice() });
+    return true;
+  }
+
+  /** Gives up a packet that it lacks. */
+  giveUp(sqn: number): void {
+    this.#held.set(sqn, undefined);
+    this.#drain();
+  }
+
+  /** The source can no longer repair what comes before `trail`: gives it up. */
+  advance(trail: number): void {
+    if (!before(this.#trail, trail)) return;
+    const from = before(this.#trail, this.#next) ? this.#next : this.#trail;
+    this.#trail = trail;
+    for (let sqn = from; before(sqn, trail) && !before(this.#lead, sqn); sqn = plus(sqn, 1)) {
+      if (!this.#held.has(sqn)) this.#held.set(sqn, undefined);
+    }
+    this.#drain();
+    const skipped = ahead(trail, plus(this.#lead, 1));
+    if (skipped > 0) {
+      this.#next = trail;
+      this.#lead = plus(trail, -1);
+      this.#lost += skipped;
+      this.#reportLost();
+    }
+  }
+
+  #drain(): void {
+    while (this.#held.has(this.#next)) {
+      const tpdu = this.#held.get(this.#next);
+      this.#held.delete(this.#next);
+      this.#next = plus(this.#next, 1);
+      if (tpdu === undefined) this.#lost++;
+      else {
+        this.#bytes -= tpdu.payload.length;
+        this.#deliver(tpdu);
+      }
+    }
+    this.#reportLost();
+  }
+
+  #deliver(tpdu: Tpdu): void {
+    this.#reportLost();
+    this.#to.deliver(tpdu);
+  }
+
+  #reportLost(): void {
+    if (this.#lost === 0) return;
+    const count = this.#lost;
+    this.#lost = 0;
+    this.#to.lost(count);
+  }
+}

@@ -1,0 +1,259 @@
+/**
+ * One PGM group as one machine: our own stream, and everybody else's. No I/O, no clock.
+ *
+ * After each of {@link PgmSession.send}, {@link PgmSession.handleDatagram} and {@link PgmSession.handleTimeout}: poll
+ * {@link PgmSession.pollTransmit} and {@link PgmSession.pollEvent} until they answer undefined, then wake it at
+ * {@link PgmSession.nextTimeoutMs}. Transmissions may be put off while the socket is busy; more payloads then share a
+ * packet.
+ *
+ * @module
+ */
+import type { Budget } from "./budget.ts";
+import type { Counters } from "./counters.ts";
+import { Deque } from "./deque.ts";
+import { encodeNak, encodeSpmr } from "./encode.ts";
+import { gsiText } from "./gsi.ts";
+import {
+  type Data,
+  decodePacket,
+  LARGEST_NAK,
+  type Nak,
+  type Packet,
+  type Spm,
+  type Stream,
+} from "./packet.ts";
+import { Peers } from "./peers.ts";
+import { Receiver, type ReceiverOptions } from "./receiver.ts";
+import { Source } from "./source.ts";
+import { TIMING } from "./timing.ts";
+
+/** The longest message, in bytes: 1 MiB of data and what the relay says about it. */
+export const LARGEST_MESSAGE = (1 << 20) + (1 << 16);
+
+/** What a session may use, in bytes and peers. */
+export const LIMITS = {
+  /** Sent and repairable. */
+  transmitWindowBytes: 32 << 20,
+  /** Waiting to be sent. */
+  queueBytes: 8 << 20,
+  /** Held out of order, per peer. */
+  receiveWindowBytes: 16 << 20,
+  peers: 256,
+} as const;
+
+export interface SessionOptions {
+  /** Our own stream: its GSI is the origin, its destination port the group's. */
+  readonly stream: Stream;
+  /** Our address and the group's, IPv4 as a number. */
+  readonly sourceNla: number;
+  readonly groupNla: number;
+  /** Shared by the sessions of a relay. */
+  readonly budget: Budget;
+  readonly counters: Counters;
+  /** A random number, 0 ≤ n < 1. */
+  readonly random: () => number;
+  /** The first packet's sequence number; 0 if absent. Another one tests the wrap. */
+  readonly firstSqn?: number;
+}
+
+/** What a session has to say. Payloads are buffers of their own. */
+export type SessionEvent =
+  | { readonly type: "message"; readonly origin: string; readonly payload: Uint8Array }
+  | { readonly type: "lost"; readonly origin: string; readonly count: number };
+
+export class PgmSession {
+  readonly #options: SessionOptions;
+  readonly #source: Source;
+  readonly #peers = new Peers(LIMITS.peers);
+  readonly #receiverOptions: ReceiverOptions;
+  readonly #requests = new Deque<Uint8Array>();
+  readonly #events = new Deque<SessionEvent>();
+  #listening = false;
+  /** Not after the next deadline of any peer. */
+  #peersWakeMs = Infinity;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    const { counters, random } = options;
+    this.#source = new Source({
+      ...options,
+      firstSqn: options.firstSqn ?? 0,
+      windowBytes: LIMITS.transmitWindowBytes,
+      queueBytes: LIMITS.queueBytes,
+    });
+    this.#receiverOptions = {
+      random,
+      counters,
+      groupSize: () => this.#peers.size + 1,
+      windowBytes: LIMITS.receiveWindowBytes,
+      largestMessage: LARGEST_MESSAGE,
+    };
+  }
+
+  /** Hears others from now on. Requests for our own packets are heard in any case. */
+  listen(): void {
+    this.#listening = true;
+  }
+
+  /** Forgets the others and hears them no more. */
+  deafen(): void {
+    this.#listening = false;
+    this.#peers.clear();
+  }
+
+  /**
+   * Takes a payload to send. False: too many wait. The bytes must stay as they are.
+   *
+   * @throws {RangeError} if the payload is longer than {@link LARGEST_MESSAGE}.
+   */
+  send(payload: Uint8Array, nowMs: number): boolean {
+    if (payload.length > LARGEST_MESSAGE) {
+      throw new RangeError(`${payload.length} bytes are more than a message holds`);
+    }
+    return this.#source.send(payload, nowMs);
+  }
+
+  /** Says goodbye: see {@link Source.close}. */
+  close(nowMs: number): void {
+    this.#source.close(nowMs);
+  }
+
+  /** Takes what a socket received. The bytes may be used again afterwards. */
+  handleDatagram(bytes: Uint8Array, nowMs: number): void {
+    const { counters } = this.#options;
+    counters.packets_received++;
+    counters.bytes_received += bytes.length;
+    const packet = decodePacket(bytes);
+    if (typeof packet === "string") counters[`dropped_${packet}`]++;
+    else if (packet.destinationPort !== this.#options.stream.destinationPort) {
+      counters.dropped_foreign++;
+    } else if (this.#isOwn(packet)) this.#handleOwn(packet, nowMs);
+    else if (this.#listening) this.#handleOther(packet, nowMs);
+  }
+
+  handleTimeout(nowMs: number): void {
+    if (nowMs < this.#peersWakeMs) return;
+    this.#peersWakeMs = Infinity;
+    for (const peer of this.#peers.values()) {
+      const { spmr, ask } = peer.handleTimeout(nowMs);
+      if (spmr) this.#requestSpm(peer.stream);
+      for (let at = 0; at < ask.length; at += LARGEST_NAK) {
+        this.#request(peer, ask.slice(at, at + LARGEST_NAK));
+      }
+      if (nowMs - peer.heardMs >= TIMING.peerExpiryMs) {
+        this.#peers.delete(peer.stream);
+        this.#options.counters.peers_expired++;
+      } else this.#peersWakeMs = Math.min(this.#peersWakeMs, peer.nextTimeoutMs());
+    }
+  }
+
+  /** When to call {@link handleTimeout} and poll again; Infinity if nothing is due. */
+  nextTimeoutMs(): number {
+    return Math.min(this.#source.nextTimeoutMs(), this.#peersWakeMs);
+  }
+
+  /** The next packet to send to the group. */
+  pollTransmit(nowMs: number): Uint8Array | undefined {
+    const packet = this.#requests.shift() ?? this.#source.pollTransmit(nowMs);
+    if (packet === undefined) return undefined;
+    this.#options.counters.packets_sent++;
+    this.#options.counters.bytes_sent += packet.length;
+    return packet;
+  }
+
+  pollEvent(): SessionEvent | undefined {
+    return this.#events.shift();
+  }
+
+  /** Payload bytes held for other streams' order: bounded by peers and per peer. */
+  get bytesHeld(): number {
+    let bytes = 0;
+    for (const peer of this.#peers.values()) bytes += peer.bytes;
+    return bytes;
+  }
+
+  #isOwn({ gsi, sourcePort }: Stream): boolean {
+    const own = this.#options.stream;
+    return gsi === own.gsi && sourcePort === own.sourcePort;
+  }
+
+  /** About our own stream. Its data are our own, looped back. */
+  #handleOwn(packet: Packet, nowMs: number): void {
+    if (packet.type === "nak") this.#source.handleNak(packet.sqns, nowMs);
+    else if (packet.type === "spmr") this.#source.handleSpmr(nowMs);
+  }
+
+  #handleOther(packet: Packet, nowMs: number): void {
+    const peer = this.#peers.get(packet) ?? this.#discover(packet, nowMs);
+    if (peer === undefined) return;
+    switch (packet.type) {
+      case "odata":
+      case "rdata":
+        peer.handleData(packet, nowMs);
+        break;
+      case "spm":
+        peer.handleSpm(packet, nowMs);
+        break;
+      case "ncf":
+        peer.handleNcf(packet.sqns, nowMs);
+        break;
+      case "nak":
+        peer.handleNak(packet.sqns, nowMs);
+        break;
+      case "spmr":
+        peer.handleSpmr(nowMs);
+        break;
+    }
+    this.#peersWakeMs = Math.min(this.#peersWakeMs, peer.nextTimeoutMs());
+  }
+
+  #discover(packet: Packet, nowMs: number): Receiver | undefined {
+    // A repair alone does not say where the stream is now.
+    if (packet.type !== "spm" && packet.type !== "odata") return undefined;
+    if (!this.#peers.makeRoom(nowMs)) {
+      this.#options.counters.peers_refused++;
+      return undefined;
+    }
+    const receiver = this.#newReceiver(packet, nowMs);
+    this.#peers.set(receiver);
+    return receiver;
+  }
+
+  #newReceiver(first: Spm | Data, nowMs: number): Receiver {
+    const { gsi, sourcePort, destinationPort } = first;
+    const origin = gsiText(gsi);
+    const { counters } = this.#options;
+    const events = {
+      message: (payload: Uint8Array) => {
+        counters.messages_received++;
+        this.#events.push({ type: "message", origin, payload });
+      },
+      lost: (count: number) => this.#events.push({ type: "lost", origin, count }),
+    };
+    const stream = { gsi, sourcePort, destinationPort };
+    return new Receiver(stream, first, events, this.#receiverOptions, nowMs);
+  }
+
+  #request({ stream, nla }: Receiver, sqns: readonly number[]): void {
+    // A receiver asks for nothing before it knows the address.
+    if (nla === undefined) return;
+    this.#options.counters.nak_sent++;
+    this.#options.counters.nak_sqns_sent += sqns.length;
+    const nak: Pick<Nak, "sqns" | "sourceNla" | "groupNla"> = {
+      sqns,
+      sourceNla: nla,
+      groupNla: this.#options.groupNla,
+    };
+    this.#send(encodeNak(stream, "nak", nak));
+  }
+
+  #requestSpm(stream: Stream): void {
+    this.#options.counters.spmr_sent++;
+    this.#send(encodeSpmr(stream));
+  }
+
+  #send(packet: Uint8Array): void {
+    this.#options.budget.charge(packet.length);
+    this.#requests.push(packet);
+  }
+}

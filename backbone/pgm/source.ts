@@ -1,0 +1,252 @@
+/**
+ * The sending side of one stream (RFC 3208 §5.1, §6.3): data, SPMs, NCFs and repairs.
+ *
+ * Poll {@link Source.pollTransmit} until it answers undefined after every other call, and again when
+ * {@link Source.nextTimeoutMs} has come.
+ *
+ * @module
+ */
+import type { Budget } from "./budget.ts";
+import type { Counters } from "./counters.ts";
+import { Deque } from "./deque.ts";
+import {
+  encodeData,
+  encodeNak,
+  encodePacked,
+  encodeRepair,
+  encodeSpm,
+  FRAGMENT_OVERHEAD,
+} from "./encode.ts";
+import { DATA_BYTES, LARGEST_NAK, LARGEST_TPDU, type Stream } from "./packet.ts";
+import { packable } from "./packing.ts";
+import { ahead, plus } from "./serial.ts";
+import { TIMING } from "./timing.ts";
+import { TransmitWindow } from "./transmit_window.ts";
+
+/** The largest payload that needs no fragments. */
+export const LARGEST_WHOLE = LARGEST_TPDU - DATA_BYTES;
+const LARGEST_FRAGMENT = LARGEST_TPDU - FRAGMENT_OVERHEAD;
+/** A goodbye may be lost like any packet (as OpenPGM does it). */
+const GOODBYES = 3;
+
+export interface SourceOptions {
+  readonly stream: Stream;
+  /** The addresses in SPM and NCF, IPv4 as a number. */
+  readonly sourceNla: number;
+  readonly groupNla: number;
+  readonly firstSqn: number;
+  readonly windowBytes: number;
+  /** The most bytes that wait to be sent; more are refused. */
+  readonly queueBytes: number;
+  readonly budget: Budget;
+  readonly counters: Counters;
+}
+
+export class Source {
+  readonly #options: SourceOptions;
+  readonly #window: TransmitWindow;
+  readonly #queue = new Deque<Uint8Array>();
+  #queueBytes = 0;
+  /** How much of the payload at the front went out as fragments, and the first of them. */
+  #fragmentsTo = 0;
+  #fragmentsFrom = 0;
+
+  readonly #confirm = new Set<number>();
+  readonly #repair = new Set<number>();
+
+  #spmSqn = 0;
+  /** When the next SPM is due; never before the first data. */
+  #spmMs = Infinity;
+  /** The interval after the next SPM. */
+  #heartbeatMs: number = TIMING.heartbeatFirstMs;
+  #lastSpmMs = -Infinity;
+  #goodbyes = 0;
+  /** What holds the rest back, if anything does. */
+  #blockedMs = Infinity;
+
+  constructor(options: SourceOptions) {
+    this.#options = options;
+    this.#window = new TransmitWindow(options.windowBytes, options.firstSqn);
+  }
+
+  /** Takes a payload to send. False: too many wait. The bytes must stay as they are. */
+  send(payload: Uint8Array, nowMs: number): boolean {
+    if (this.#queueBytes + payload.length > this.#options.queueBytes) {
+      this.#options.counters.sends_refused++;
+      return false;
+    }
+    this.#queue.push(payload);
+    this.#queueBytes += payload.length;
+    // RFC 3208 §5.1.4: a receiver cannot ask for repairs before it has heard an SPM.
+    if (this.#lastSpmMs === -Infinity) this.#spmMs = nowMs;
+    return true;
+  }
+
+  /** Takes a request for repairs. Each number is confirmed and repaired once per linger time. */
+  handleNak(sqns: readonly number[], nowMs: number): void {
+    this.#options.counters.naks_received++;
+    this.#options.counters.nak_sqns_received += sqns.length;
+    for (const sqn of sqns) {
+      if (ahead(sqn, this.#window.lead) > 0) {
+        this.#options.counters.dropped_nak++;
+        continue;
+      }
+      const sent = this.#window.get(sqn);
+      if (sent === undefined) {
+        // Too late: the confirmation stops the others, and an SPM tells the trail.
+        if (this.#confirm.size < LARGEST_NAK) this.#confirm.add(sqn);
+        this.#hastenSpm(nowMs);
+      } else if (nowMs - sent.requestedMs >= TIMING.lingerMs) {
+        sent.requestedMs = nowMs;
+        this.#confirm.add(sqn);
+        this.#repair.add(sqn);
+      }
+    }
+  }
+
+  /** Takes a request for an SPM. */
+  handleSpmr(nowMs: number): void {
+    if (this.#lastSpmMs !== -Infinity) this.#hastenSpm(nowMs);
+  }
+
+  /** Says goodbye in as many SPMs as it takes, beginning now. */
+  close(nowMs: number): void {
+    if (this.#lastSpmMs === -Infinity) return;
+    this.#goodbyes = GOODBYES;
+    this.#spmMs = nowMs;
+  }
+
+  /** When to poll again without any other call. */
+  nextTimeoutMs(): number {
+    return Math.min(this.#spmMs, this.#blockedMs);
+  }
+
+  /** The next packet to send to the group. */
+  pollTransmit(nowMs: number): Uint8Array | undefined {
+    this.#blockedMs = Infinity;
+    if (nowMs >= this.#spmMs) return this.#spm(nowMs);
+    if (this.#confirm.size > 0) {
+      const ncf = this.#ncf(nowMs);
+      if (ncf) return ncf;
+    }
+    if (this.#repair.size > 0) {
+      const repair = this.#rdata(nowMs);
+      if (repair) return repair;
+    }
+    return this.#queue.length > 0 ? this.#odata(nowMs) : undefined;
+  }
+
+  /** An answer to whoever asked: soon, but not once per asker. */
+  #hastenSpm(nowMs: number): void {
+    this.#spmMs = Math.min(this.#spmMs, Math.max(nowMs, this.#lastSpmMs + TIMING.spmrHoldMs));
+  }
+
+  #spm(nowMs: number): Uint8Array {
+    this.#window.expire(nowMs);
+    const { trail, lead } = this.#window;
+    const fin = this.#goodbyes > 0;
+    this.#lastSpmMs = nowMs;
+    if (fin) {
+      this.#goodbyes--;
+      this.#heartbeatMs = TIMING.spmrHoldMs;
+    }
+    this.#spmMs = fin && this.#goodbyes === 0 ? Infinity : nowMs + this.#heartbeatMs;
+    this.#heartbeatMs = Math.min(2 * this.#heartbeatMs, TIMING.ambientSpmMs);
+    this.#options.counters.spm_sent++;
+    const { stream, sourceNla: nla, budget } = this.#options;
+    const packet = encodeSpm(stream, { sqn: this.#spmSqn, trail, lead, nla, fin });
+    this.#spmSqn = plus(this.#spmSqn, 1);
+    budget.charge(packet.length);
+    return packet;
+  }
+
+  #ncf(nowMs: number): Uint8Array | undefined {
+    const sqns = [...this.#confirm].slice(0, LARGEST_NAK);
+    for (const sqn of sqns) this.#confirm.delete(sqn);
+    const { stream, sourceNla, groupNla, budget, counters } = this.#options;
+    // Under a flood of NAKs confirmations go first: they cost what repairs need.
+    if (!budget.takeRepair(DATA_BYTES + 4 * sqns.length, nowMs)) return undefined;
+    counters.ncf_sent++;
+    return encodeNak(stream, "ncf", { sqns, sourceNla, groupNla });
+  }
+
+  #rdata(nowMs: number): Uint8Array | undefined {
+    const { budget, counters } = this.#options;
+    for (const sqn of this.#repair) {
+      const sent = this.#window.get(sqn);
+      if (sent && !budget.takeRepair(sent.packet.length, nowMs)) {
+        this.#blockedMs = budget.repairReadyMs(nowMs);
+        return undefined;
+      }
+      this.#repair.delete(sqn);
+      if (!sent) continue;
+      counters.rdata_sent++;
+      return encodeRepair(sent.packet, this.#window.trail);
+    }
+    return undefined;
+  }
+
+  #odata(nowMs: number): Uint8Array | undefined {
+    const { budget, counters } = this.#options;
+    if (!this.#window.makeRoom(LARGEST_TPDU, nowMs)) {
+      this.#blockedMs = Math.min(this.#blockedMs, this.#window.roomMs());
+      return undefined;
+    }
+    if (!budget.allowsData(nowMs)) {
+      this.#blockedMs = Math.min(this.#blockedMs, budget.dataReadyMs(nowMs));
+      return undefined;
+    }
+    const packet = this.#encodeNext();
+    budget.charge(packet.length);
+    this.#window.add(packet, nowMs);
+    counters.odata_sent++;
+    // A goodbye in progress keeps its pace.
+    if (this.#goodbyes === 0) this.#restartHeartbeat(nowMs);
+    return packet;
+  }
+
+  /** The next heartbeat follows this data shortly, and is not put off beyond the ambient interval by more of it. */
+  #restartHeartbeat(nowMs: number): void {
+    this.#heartbeatMs = 2 * TIMING.heartbeatFirstMs;
+    this.#spmMs = Math.min(
+      nowMs + TIMING.heartbeatFirstMs,
+      this.#lastSpmMs + TIMING.ambientSpmMs,
+    );
+  }
+
+  #encodeNext(): Uint8Array {
+    const payload = this.#queue.at(0);
+    if (payload === undefined) throw new Error("nothing waits");
+    if (payload.length > LARGEST_WHOLE) return this.#encodeFragment(payload);
+    const count = packable((index) => this.#queue.at(index)?.length);
+    const payloads = Array.from({ length: count }, () => this.#shift());
+    this.#options.counters.messages_sent += count;
+    const { stream } = this.#options;
+    const sqn = plus(this.#window.lead, 1), { trail } = this.#window;
+    return count > 1
+      ? encodePacked(stream, { sqn, trail, payloads })
+      : encodeData(stream, { sqn, trail, payload });
+  }
+
+  #encodeFragment(payload: Uint8Array): Uint8Array {
+    const sqn = plus(this.#window.lead, 1), { trail } = this.#window;
+    const offset = this.#fragmentsTo;
+    if (offset === 0) this.#fragmentsFrom = sqn;
+    const part = payload.subarray(offset, offset + LARGEST_FRAGMENT);
+    const fragment = { first: this.#fragmentsFrom, offset, length: payload.length };
+    this.#fragmentsTo += part.length;
+    if (this.#fragmentsTo === payload.length) {
+      this.#fragmentsTo = 0;
+      this.#shift();
+      this.#options.counters.messages_sent++;
+    }
+    return encodeData(this.#options.stream, { sqn, trail, payload: part, fragment });
+  }
+
+  #shift(): Uint8Array {
+    const payload = this.#queue.shift();
+    if (payload === undefined) throw new Error("nothing waits");
+    this.#queueBytes -= payload.length;
+    return payload;
+  }
+}

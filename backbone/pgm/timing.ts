@@ -1,0 +1,29 @@
+/**
+ * All deadlines of the machines, in milliseconds, for a LAN that wants low latency. OpenPGM's and ZeroMQ's are 5 to
+ * 100 times longer, and their latency under loss with them.
+ *
+ * @module
+ */
+
+export const TIMING = {
+  /** First SPM after the last data: what finds the loss of a tail. */
+  heartbeatFirstMs: 3,
+  /** Each further heartbeat waits twice as long, until this ambient interval; it is kept during data too (RFC 3208 §5.1.5). */
+  ambientSpmMs: 4_000,
+  /** No second SPM within this time on demand of receivers. */
+  spmrHoldMs: 5,
+  /** A receiver asks an unknown source for an SPM after a random share of this; it is heard by others, who then need not. */
+  spmrBackoffMs: 4,
+  /** A source of which nothing was heard so long is forgotten: several ambient SPMs. */
+  peerExpiryMs: 30_000,
+  /** How long a source can repair what it sent, and a receiver tries to have it repaired. */
+  windowMs: 2_000,
+  /** A full transmit window gives up what is older than this for new data; what is younger makes the caller wait. */
+  windowLeastMs: 250,
+  /** A source ignores a repeated request within this time: others' NAKs for the same loss are under way. */
+  lingerMs: 4,
+  /** The largest NAK back-off before a round trip was measured, and its bounds after. */
+  backoffMs: { first: 2, least: 1, most: 10 },
+  /** How long to wait for NCF and for RDATA, the same way. Longer than the linger, or the repeated NAK would be ignored. */
+  waitMs: { first: 10, least: 5, most: 50 },
+} as const;

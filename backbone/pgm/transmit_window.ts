@@ -1,0 +1,81 @@
+/**
+ * What a source sent and can still repair (RFC 3208 §5.1.1): packets from `trail` to `lead`, bounded by bytes and age.
+ *
+ * @module
+ */
+import { Deque } from "./deque.ts";
+import { ahead, plus } from "./serial.ts";
+import { TIMING } from "./timing.ts";
+
+/** One packet as it was sent. */
+export interface Sent {
+  readonly packet: Uint8Array;
+  readonly sentMs: number;
+  /** When its last request was taken up. */
+  requestedMs: number;
+}
+
+export class TransmitWindow {
+  readonly #sent = new Deque<Sent>();
+  readonly #capacity: number;
+  #trail: number;
+  #bytes = 0;
+
+  /**
+   * @param capacity the most bytes held.
+   * @param first the sequence number of the first packet.
+   */
+  constructor(capacity: number, first: number) {
+    this.#capacity = capacity;
+    this.#trail = first;
+  }
+
+  /** The oldest packet held; one past {@link lead} if none is. */
+  get trail(): number {
+    return this.#trail;
+  }
+
+  /** The last packet sent; one before the first if none was. */
+  get lead(): number {
+    return plus(this.#trail, this.#sent.length - 1);
+  }
+
+  /** Gives up what is too old to be asked for. */
+  expire(nowMs: number): void {
+    this.#dropSentBefore(nowMs - TIMING.windowMs, 0);
+  }
+
+  /** Whether `bytes` more fit; gives up the old for them, but nothing that receivers may just be asking for. */
+  makeRoom(bytes: number, nowMs: number): boolean {
+    this.expire(nowMs);
+    this.#dropSentBefore(nowMs - TIMING.windowLeastMs, bytes);
+    return this.#bytes + bytes <= this.#capacity;
+  }
+
+  /** When {@link makeRoom} is worth another try. */
+  roomMs(): number {
+    const oldest = this.#sent.at(0);
+    return oldest ? oldest.sentMs + TIMING.windowLeastMs : Infinity;
+  }
+
+  /** Takes the packet with the sequence number after {@link lead}. */
+  add(packet: Uint8Array, nowMs: number): void {
+    this.#sent.push({ packet, sentMs: nowMs, requestedMs: -Infinity });
+    this.#bytes += packet.length;
+  }
+
+  get(sqn: number): Sent | undefined {
+    return this.#sent.at(ahead(sqn, this.#trail));
+  }
+
+  /** Gives up packets older than `sentMs`; with `bytes`, only until so many fit. */
+  #dropSentBefore(sentMs: number, bytes: number): void {
+    for (let oldest = this.#sent.at(0); oldest; oldest = this.#sent.at(0)) {
+      const roomy = bytes > 0 && this.#bytes + bytes <= this.#capacity;
+      if (roomy || oldest.sentMs > sentMs) return;
+      this.#sent.shift();
+      this.#bytes -= oldest.packet.length;
+      this.#trail = plus(this.#trail, 1);
+    }
+  }
+}
