@@ -1,0 +1,23 @@
+/**
+ * Long poll: for networks where nothing else gets through.
+ *
+ * @module
+ */
+import { ANSWER_MS, httpTransport, queryOf } from "./http.ts";
+
+/** How long a relay may wait for something to tell. */
+const WAIT_S = 25;
+
+/** Pause after an empty answer, so that something between that answers at once makes no storm. */
+const PAUSE_MS = 250;
+
+/** Opens a long poll link. */
+export const poll = httpTransport(async (run, wanted) => {
+  for (;;) {
+    const query = queryOf(wanted);
+    query.set("wait", String(WAIT_S));
+    const frames = await run.page(query, WAIT_S * 1000 + ANSWER_MS);
+    for (const frame of frames) run.tell(frame);
+    if (frames.every(({ op }) => op === "cursor")) await run.pause(PAUSE_MS);
+  }
+});

@@ -1,0 +1,2 @@
+import { connect } from "../../client/mod.ts";
+document.title = connect();
