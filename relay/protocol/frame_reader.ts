@@ -30,31 +30,17 @@ export class FrameReader {
   #headerFilled = 0;
   #body: Uint8Array<ArrayBuffer> | undefined;
   #bodyFilled = 0;
-  #frames: Frame[] = [];
   readonly #unfinished = new Map<number, { readonly draft: CatchUpDraft; bytes: number }>();
   #unfinishedBytes = 0;
 
-  /** Takes what arrived; the bytes may be reused after. @throws {DecodeError} */
-  push(chunk: Uint8Array): void {
-    let at = 0;
-    while (at < chunk.length) {
-      if (this.#body === undefined) {
-        at = this.#fillHeader(chunk, at);
-      } else {
-        const taken = chunk.subarray(at, at + this.#body.length - this.#bodyFilled);
-        this.#body.set(taken, this.#bodyFilled);
-        this.#bodyFilled += taken.length;
-        at += taken.length;
-      }
-      if (this.#body?.length === this.#bodyFilled) this.#finishBody(this.#body);
+  /** Takes what arrived and gives the frames that it completes. It must be drained; then the bytes may be reused. @throws {DecodeError} */
+  *push(chunk: Uint8Array): Generator<Frame, void> {
+    for (let at = 0; at < chunk.length;) {
+      at += this.#body ? this.#fillBody(this.#body, chunk, at) : this.#fillHeader(chunk, at);
+      if (this.#body?.length !== this.#bodyFilled) continue;
+      const frame = this.#finishBody(this.#body);
+      if (frame) yield frame;
     }
-  }
-
-  /** Takes the frames that are complete, in order. */
-  frames(): readonly Frame[] {
-    const frames = this.#frames;
-    this.#frames = [];
-    return frames;
   }
 
   #fillHeader(chunk: Uint8Array, at: number): number {
@@ -67,14 +53,20 @@ export class FrameReader {
       this.#body = new Uint8Array(length);
       this.#bodyFilled = 0;
     }
-    return at + taken.length;
+    return taken.length;
   }
 
-  #finishBody(body: Uint8Array): void {
+  #fillBody(body: Uint8Array, chunk: Uint8Array, at: number): number {
+    const taken = chunk.subarray(at, at + body.length - this.#bodyFilled);
+    body.set(taken, this.#bodyFilled);
+    this.#bodyFilled += taken.length;
+    return taken.length;
+  }
+
+  #finishBody(body: Uint8Array): Frame | undefined {
     this.#body = undefined;
     this.#headerFilled = 0;
-    const frame = decoding("a frame", () => this.#decode(body));
-    if (frame) this.#frames.push(frame);
+    return decoding("a frame", () => this.#decode(body));
   }
 
   /** Undefined for a frame of a kind that is not known here, and for a part that others follow. */
