@@ -14,7 +14,8 @@ export interface ErrorClass {
   readonly retry: "no" | "yes" | "token";
 }
 
-const table = {
+/** The table, by code. */
+export const ERRORS = {
   bad_request: { status: 400, close: 4500, retry: "no" },
   channel_invalid: { status: 400, close: 4500, retry: "no" },
   cursor_invalid: { status: 400, close: 4500, retry: "no" },
@@ -39,20 +40,20 @@ const table = {
 } as const satisfies Record<string, ErrorClass>;
 
 /** A code of the table. */
-export type ErrorCode = keyof typeof table;
-
-/** The table, by code. */
-export const ERRORS: Readonly<Record<ErrorCode, ErrorClass>> = table;
+export type ErrorCode = keyof typeof ERRORS;
 
 /** The body of an error on every surface: `{"error":{"code","message"}}`. */
 export interface ErrorBody {
+  /** Which error, and a sentence for people. */
   readonly error: { readonly code: ErrorCode; readonly message: string };
 }
 
 /** A failure that a caller may see. Everything else is `internal` and its text stays inside. */
 export class GroundwaveError extends Error {
+  /** Tells it from other errors, also across copies of this module. */
   override readonly name = "GroundwaveError";
 
+  /** An error of the table; the message is shown to the caller. */
   constructor(
     readonly code: ErrorCode,
     message: string,
@@ -65,10 +66,12 @@ export class GroundwaveError extends Error {
     super(message, { cause: options.cause });
   }
 
+  /** Its row in the table. */
   get class(): ErrorClass {
     return ERRORS[this.code];
   }
 
+  /** Its body on every surface. */
   toJSON(): ErrorBody {
     return { error: { code: this.code, message: this.message } };
   }

@@ -21,8 +21,11 @@ export type Vector = ReadonlyMap<Origin, Seq>;
 
 /** Sequence numbers `from` to `to`, both included, of one origin. */
 export interface Range {
+  /** Who numbered them. */
   readonly origin: Origin;
+  /** The first. */
   readonly from: Seq;
+  /** The last. */
   readonly to: Seq;
 }
 

@@ -35,8 +35,11 @@ export interface Draft {
 
 /** The answer to a publish: only the level named is promised. */
 export interface Published {
+  /** The message's id. */
   readonly id: string;
+  /** Where it was published. */
   readonly channel: string;
+  /** The level reached. */
   readonly ack: AckLevel;
 }
 

@@ -31,7 +31,7 @@ export type {
   SubscriptionState,
 } from "./subscription.ts";
 export type { TransportName } from "./transports/transport.ts";
-export { GroundwaveError } from "../../relay/protocol/errors.ts";
+export { ERRORS, GroundwaveError } from "../../relay/protocol/errors.ts";
 export type { ErrorBody, ErrorClass, ErrorCode } from "../../relay/protocol/errors.ts";
-export type { Range } from "../../relay/protocol/message.ts";
+export type { Origin, Range, Seq } from "../../relay/protocol/message.ts";
 export type { AckLevel, GapReason, Published } from "../../relay/protocol/upstream.ts";
