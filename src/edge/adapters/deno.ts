@@ -1,0 +1,92 @@
+/**
+ * The edge on Deno: its clock, its WebSockets, its server.
+ *
+ * @module
+ */
+import type { Edge } from "../edge.ts";
+import type { EdgeSocket, Host, SocketEvents } from "../host.ts";
+
+/** After so many seconds without a sign of life a WebSocket is dropped; half of it brings a ping. */
+const SOCKET_IDLE_S = 30;
+/** How long a stopping server waits for answers that are under way. */
+const STOP_MS = 3000;
+
+export const denoHost: Host = {
+  nowMs: () => performance.now(),
+  after(ms, fn) {
+    const id = setTimeout(fn, ms);
+    return () => clearTimeout(id);
+  },
+  random: () => Math.random(),
+  upgradeWebSocket(request, protocol, events) {
+    const { socket, response } = Deno.upgradeWebSocket(request, {
+      idleTimeout: SOCKET_IDLE_S,
+      ...protocol !== undefined && { protocol },
+    });
+    connect(socket, events);
+    return response;
+  },
+};
+
+function connect(socket: WebSocket, events: SocketEvents): void {
+  const edgeSocket: EdgeSocket = {
+    get bufferedAmount() {
+      return socket.bufferedAmount;
+    },
+    send(text) {
+      if (socket.readyState === WebSocket.OPEN) socket.send(text);
+    },
+    close(code, reason) {
+      if (socket.readyState <= WebSocket.OPEN) socket.close(code, reason);
+    },
+  };
+  let closed = false; // after an idle timeout Deno reports the end twice
+  socket.onopen = () => events.open(edgeSocket);
+  socket.onmessage = ({ data }) => {
+    if (!closed) events.frame(typeof data === "string" ? data : undefined);
+  };
+  socket.onclose = () => {
+    if (closed) return;
+    closed = true;
+    events.closed();
+  };
+}
+
+export interface ServeOptions {
+  readonly hostname: string;
+  /** 0: any free one. */
+  readonly port: number;
+}
+
+export interface Server {
+  readonly hostname: string;
+  /** The port that is really listened on. */
+  readonly port: number;
+  /** Ends streams in waves, lets answers under way finish, then stops; bounded in time. Idempotent. */
+  drain(): Promise<void>;
+}
+
+/** Serves `edge` over HTTP/1.1. @throws {Deno.errors.AddrInUse} if the port is taken. */
+export function serve(edge: Edge, { hostname, port }: ServeOptions): Promise<Server> {
+  const abort = new AbortController();
+  const server = Deno.serve(
+    { hostname, port, signal: abort.signal, onListen() {} },
+    (request, { remoteAddr }) => edge.fetch(request, addressOf(remoteAddr)),
+  );
+  const stop = async () => {
+    await edge.drain();
+    const timer = setTimeout(() => abort.abort(), STOP_MS);
+    await server.shutdown();
+    clearTimeout(timer);
+  };
+  let stopping: Promise<void> | undefined;
+  return Promise.resolve({
+    hostname: server.addr.hostname,
+    port: server.addr.port,
+    drain: () => stopping ??= stop(),
+  });
+}
+
+function addressOf(address: Deno.Addr): { remoteAddress: string } {
+  return { remoteAddress: "hostname" in address ? address.hostname : "" };
+}

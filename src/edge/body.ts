@@ -1,0 +1,129 @@
+/**
+ * Request bodies, read within bounds: of one body, of all bodies together, and of time. Runtimes set none of these.
+ *
+ * @module
+ */
+import { GroundwaveError } from "../../relay/protocol/errors.ts";
+import type { Host } from "./host.ts";
+import type { Limits } from "./limits.ts";
+
+/** Up to this declared length a body is read in one go: what it may hold back at most is little. */
+const SMALL_BYTES = 64 * 1024;
+
+export class BodyReader {
+  readonly #host: Host;
+  readonly #limits: Limits;
+  #heldBytes = 0;
+
+  constructor(host: Host, limits: Limits) {
+    this.#host = host;
+    this.#limits = limits;
+  }
+
+  /**
+   * Reads the body and hands it to `use`; until that is done its bytes count among those held.
+   *
+   * @throws {GroundwaveError} `too_large` over `limitBytes`, `rate_limited` if too much is held already, `bad_request`
+   * if the body breaks off or is late, `unsupported_media_type` if it is compressed.
+   */
+  async use<T>(
+    request: Request,
+    limitBytes: number,
+    use: (body: Uint8Array<ArrayBuffer>) => T | Promise<T>,
+  ): Promise<T> {
+    const declared = declaredBytes(request);
+    if (declared !== undefined && declared > limitBytes) throw tooLarge(limitBytes);
+    if (request.headers.has("content-encoding")) {
+      throw new GroundwaveError("unsupported_media_type", "bodies are taken uncompressed only");
+    }
+    const claim = { bytes: 0 };
+    try {
+      return await use(await this.#read(request, declared, limitBytes, claim));
+    } finally {
+      this.#heldBytes -= claim.bytes;
+    }
+  }
+
+  async #read(
+    request: Request,
+    declared: number | undefined,
+    limitBytes: number,
+    claim: { bytes: number },
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    if (request.body === null) return new Uint8Array();
+    if (declared !== undefined && declared <= SMALL_BYTES) {
+      this.#claim(claim, declared);
+      return new Uint8Array(await this.#arriving(request.arrayBuffer(), () => {}));
+    }
+    const reader = request.body.getReader(), chunks: Uint8Array[] = [];
+    const reading = async () => {
+      for (let next = await reader.read(); !next.done; next = await reader.read()) {
+        if (claim.bytes + next.value.length > limitBytes) throw tooLarge(limitBytes);
+        this.#claim(claim, next.value.length);
+        chunks.push(next.value);
+      }
+      return join(chunks, claim.bytes);
+    };
+    const letGo = () => void reader.cancel().catch(() => {});
+    return await this.#arriving(reading(), letGo);
+  }
+
+  #claim(claim: { bytes: number }, bytes: number): void {
+    if (this.#heldBytes + bytes > this.#limits.bodiesBytes) {
+      throw new GroundwaveError("rate_limited", "too much is being published at this moment");
+    }
+    this.#heldBytes += bytes;
+    claim.bytes += bytes;
+  }
+
+  /** Waits for a body, but not for ever; `letGo` is called when it is given up. */
+  async #arriving<T>(reading: Promise<T>, letGo: () => void): Promise<T> {
+    let cancel = () => {};
+    const late = new Promise<never>((_, reject) => {
+      cancel = this.#host.after(this.#limits.bodyMs, () => {
+        const seconds = this.#limits.bodyMs / 1000;
+        reject(new GroundwaveError("bad_request", `the body took longer than ${seconds} s`));
+      });
+    });
+    try {
+      return await Promise.race([reading, late]);
+    } catch (cause) {
+      letGo();
+      if (cause instanceof GroundwaveError) throw cause;
+      throw new GroundwaveError("bad_request", "the body broke off", { cause });
+    } finally {
+      cancel();
+    }
+  }
+}
+
+/** The body as text; a byte order mark is data like any other. @throws {GroundwaveError} `encoding_invalid`. */
+export function decodeText(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new GroundwaveError(
+      "encoding_invalid",
+      "the body is not UTF-8; send binary data as application/octet-stream",
+    );
+  }
+}
+
+function declaredBytes(request: Request): number | undefined {
+  const declared = request.headers.get("content-length");
+  return declared === null ? undefined : Number(declared);
+}
+
+function tooLarge(limitBytes: number): GroundwaveError {
+  return new GroundwaveError("too_large", `the body is over ${limitBytes} bytes`);
+}
+
+function join(chunks: readonly Uint8Array[], bytes: number): Uint8Array<ArrayBuffer> {
+  const joined = new Uint8Array(bytes);
+  let at = 0;
+  for (const chunk of chunks) {
+    joined.set(chunk, at);
+    at += chunk.length;
+  }
+  return joined;
+}

@@ -1,0 +1,117 @@
+/**
+ * The edge: the public interface of a relay as a fetch handler, on any runtime.
+ *
+ * @module
+ */
+import { Hono } from "hono";
+import { cors } from "hono/cors";
+import { etag } from "hono/etag";
+import { GroundwaveError } from "../../relay/protocol/errors.ts";
+import type { Upstream } from "../../relay/protocol/upstream.ts";
+import { BodyReader } from "./body.ts";
+import { Connections } from "./connections.ts";
+import type { Core, EdgeContext, Handler, Log } from "./core.ts";
+import { answerError } from "./errors.ts";
+import type { Grants } from "./grants.ts";
+import { healthHandler, readyHandler } from "./health.ts";
+import type { Host, RequestInfo } from "./host.ts";
+import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
+import { Counters, metricsHandler } from "./metrics.ts";
+import { assetHandler, type Assets } from "./page.ts";
+import { historyHandler, pollHandler } from "./poll.ts";
+import { publishHandler } from "./publish.ts";
+import { rawPath } from "./query.ts";
+import { jsonRenderer } from "./render.ts";
+import { sseHandler } from "./sse.ts";
+import { socketHandler } from "./ws.ts";
+
+export interface EdgeOptions {
+  readonly upstream: Upstream;
+  readonly host: Host;
+  readonly grants: Grants;
+  /** Bounds that differ from {@link DEFAULT_LIMITS}. */
+  readonly limits?: Partial<Limits>;
+  /** Files to serve by path, such as `/` and `/client.js`. */
+  readonly assets?: Assets;
+  readonly log?: Log;
+  /** Middle of the reconnection times that SSE readers are told, in milliseconds. */
+  readonly retryMs?: number;
+}
+
+export interface Edge {
+  fetch(request: Request, info: RequestInfo): Response | Promise<Response>;
+  /** Refuses what is new and ends the streams in waves; `limits.drainMs` at most. Idempotent. */
+  drain(): Promise<void>;
+}
+
+const DEFAULT_RETRY_MS = 2000;
+
+const CORS_HEADERS = {
+  "Access-Control-Allow-Origin": "*",
+  "Access-Control-Expose-Headers": "Retry-After",
+};
+
+export function createEdge(options: EdgeOptions): Edge {
+  const core = createCore(options);
+  const app = new Hono<{ Bindings: RequestInfo }>({ getPath: ({ url }) => rawPath(url) });
+  allowCrossOrigin(app);
+  const route = (path: string, method: "GET" | "POST", handler: Handler) => {
+    app.on(method, path, handler);
+    app.all(path, (c) => refuseMethod(c, method === "GET" ? "GET, HEAD" : method));
+  };
+  route("/publish/*", "POST", publishHandler(core)); // and "/publish" itself
+  route("/sse", "GET", sseHandler(core));
+  route("/ws", "GET", socketHandler(core));
+  route("/poll", "GET", pollHandler(core));
+  route("/history", "GET", historyHandler(core));
+  route("/healthz", "GET", healthHandler(core));
+  route("/readyz", "GET", readyHandler(core));
+  route("/metrics", "GET", metricsHandler(core));
+  for (const [path, asset] of Object.entries(options.assets ?? {})) {
+    app.use(path, etag());
+    route(path, "GET", assetHandler(asset));
+  }
+  app.notFound(() => {
+    throw new GroundwaveError("not_found", "there is nothing here");
+  });
+  app.onError(answerError(core));
+  return {
+    fetch: (request, info) => app.fetch(request, info),
+    drain: () => core.connections.drain(),
+  };
+}
+
+function createCore(options: EdgeOptions): Core {
+  const { upstream, host, grants } = options;
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  return {
+    upstream,
+    host,
+    grants,
+    limits,
+    connections: new Connections(host, limits),
+    bodies: new BodyReader(host, limits),
+    counters: new Counters(),
+    json: jsonRenderer(),
+    log: options.log ?? (() => {}),
+    retryMs: options.retryMs ?? DEFAULT_RETRY_MS,
+  };
+}
+
+/** Any site may speak to a relay: no cookie is ever read, so there is nothing that one could borrow. */
+function allowCrossOrigin(app: Hono<{ Bindings: RequestInfo }>): void {
+  app.options(
+    "*",
+    cors({ origin: "*", allowMethods: ["GET", "HEAD", "POST"], maxAge: 86_400 }),
+  );
+  // Hono's own middleware rewraps each response, which turns a body of text into a stream.
+  app.use(async (c, next) => {
+    for (const [name, value] of Object.entries(CORS_HEADERS)) c.header(name, value);
+    await next();
+  });
+}
+
+function refuseMethod(c: EdgeContext, allow: string): never {
+  c.header("Allow", allow);
+  throw new GroundwaveError("method_not_allowed", `${c.req.method} is not for this path`);
+}

@@ -1,0 +1,167 @@
+/**
+ * `POST /publish`: one message whose body is its data, or a batch.
+ *
+ * @module
+ */
+import { checkChannel } from "../../relay/protocol/channel.ts";
+import { MAX_DATA_BYTES } from "../../relay/protocol/data.ts";
+import { type ErrorBody, GroundwaveError } from "../../relay/protocol/errors.ts";
+import type { AckLevel, Draft, Published } from "../../relay/protocol/upstream.ts";
+import { decodeText } from "./body.ts";
+import type { Core, EdgeContext, Handler } from "./core.ts";
+import { demandPublish, type Grant } from "./grants.ts";
+import { decodePercent, Query, rawPath } from "./query.ts";
+import { batch, batchItem, parse, parseJson, present, publishOptions } from "./schema.ts";
+import type { PublishOptions } from "./schema.ts";
+
+const PREFIX = "/publish/";
+const JSON_TYPE = "application/json";
+const NDJSON_TYPE = "application/x-ndjson";
+const BINARY_TYPE = "application/octet-stream";
+
+/** Options by their name in the query, each with the header that wins over it. */
+const OPTION_HEADERS = {
+  event: "groundwave-event",
+  ack: "groundwave-ack",
+  after: "groundwave-after",
+  order: "groundwave-order",
+  key: "idempotency-key",
+} as const satisfies Readonly<Record<keyof PublishOptions, string>>;
+
+export function publishHandler(core: Core): Handler {
+  return async (c) => {
+    core.connections.demandOpen();
+    const request = c.req.raw, query = new Query(request.url);
+    const channel = channelOf(request.url, query);
+    const options = parse(publishOptions, optionsOf(request.headers, query));
+    const grant = await core.grants.of(request);
+    return channel === undefined
+      ? await publishBatch(core, c, grant, options)
+      : await publishOne(core, c, grant, { channel, ...options });
+  };
+}
+
+/** Publishes a draft, counting what becomes of it. @throws {GroundwaveError} */
+export async function publish(core: Core, grant: Grant, draft: Draft): Promise<Published> {
+  try {
+    demandPublish(grant, draft.channel);
+    const published = await core.upstream.publish(draft);
+    core.counters.publishes.add(published.ack);
+    return published;
+  } catch (thrown) {
+    const error = GroundwaveError.from(thrown);
+    core.counters.publishes.add(error.code);
+    throw error;
+  }
+}
+
+async function publishOne(
+  core: Core,
+  c: EdgeContext,
+  grant: Grant,
+  draft: Omit<Draft, "data">,
+): Promise<Response> {
+  const binary = mediaType(c.req.raw) === BINARY_TYPE;
+  const published = await core.bodies.use(
+    c.req.raw,
+    MAX_DATA_BYTES,
+    (body) => publish(core, grant, { ...draft, data: binary ? body : decodeText(body) }),
+  );
+  return c.json(published);
+}
+
+async function publishBatch(
+  core: Core,
+  c: EdgeContext,
+  grant: Grant,
+  { ack, ...rest }: PublishOptions,
+): Promise<Response> {
+  const type = mediaType(c.req.raw);
+  if (type !== JSON_TYPE && type !== NDJSON_TYPE) {
+    throw new GroundwaveError(
+      "unsupported_media_type",
+      `a single message names its channel, a batch is ${JSON_TYPE} or ${NDJSON_TYPE}`,
+    );
+  }
+  const [option] = Object.keys(rest);
+  if (option) {
+    throw new GroundwaveError("bad_request", `${option} is given by each message of a batch`);
+  }
+  const results = await core.bodies.use(c.req.raw, core.limits.batchBytes, async (body) => {
+    const items = readBatch(decodeText(body), type, core.limits.batchMessages);
+    const level = items.ack ?? ack;
+    // All are on their way before the first is answered; the upstream keeps the order of the calls.
+    return await Promise.all(items.messages.map((item) => publishItem(core, grant, item, level)));
+  });
+  return c.json({ results });
+}
+
+/** @throws {GroundwaveError} `bad_request`, `too_large` for the batch as a whole. */
+function readBatch(
+  text: string,
+  type: string,
+  limit: number,
+): { messages: readonly unknown[]; ack?: AckLevel } {
+  const read = type === JSON_TYPE ? parse(batch, parseJson(text)) : {
+    messages: text.split("\n").filter((line) => line.trim() !== "").map(parseJson),
+  };
+  if (read.messages.length > limit) {
+    throw new GroundwaveError("too_large", `a batch has at most ${limit} messages`);
+  }
+  return read;
+}
+
+async function publishItem(
+  core: Core,
+  grant: Grant,
+  item: unknown,
+  ack: AckLevel | undefined,
+): Promise<Published | ErrorBody> {
+  try {
+    return await publish(core, grant, { ...ack && { ack }, ...parse(batchItem, item) });
+  } catch (thrown) {
+    const error = GroundwaveError.from(thrown);
+    core.counters.errors.add(error.code);
+    return error.toJSON();
+  }
+}
+
+/** The channel of the path or of the query; undefined for a batch. */
+function channelOf(url: string, query: Query): string | undefined {
+  const path = rawPath(url), named = query.one("channel");
+  if (!path.startsWith(PREFIX)) {
+    if (named !== undefined) checkChannel(named);
+    return named;
+  }
+  if (named !== undefined) {
+    throw new GroundwaveError("bad_request", "the channel is given by path and by query");
+  }
+  const channel = decodePercent(path.slice(PREFIX.length), "channel_invalid");
+  checkChannel(channel);
+  return channel;
+}
+
+function optionsOf(headers: Headers, query: Query): Record<string, unknown> {
+  const options: Record<string, unknown> = {};
+  for (const [name, header] of Object.entries(OPTION_HEADERS)) {
+    options[name] = headerText(headers.get(header)) ?? query.one(name);
+  }
+  return present(options);
+}
+
+/** A header's UTF-8, which `Headers` shows byte by byte as Latin-1. @throws {GroundwaveError} `encoding_invalid`. */
+function headerText(value: string | null): string | undefined {
+  // deno-lint-ignore no-control-regex
+  if (value === null || /^[\x00-\x7f]*$/.test(value)) return value ?? undefined;
+  try {
+    const bytes = Uint8Array.from(value, (character) => character.charCodeAt(0));
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new GroundwaveError("encoding_invalid", "a header is not UTF-8; use the query instead");
+  }
+}
+
+function mediaType(request: Request): string {
+  const type = request.headers.get("content-type") ?? "";
+  return (type.split(";")[0] ?? "").trim().toLowerCase();
+}

@@ -1,0 +1,262 @@
+/**
+ * One WebSocket's conversation: operations in, answers and events out. It knows no socket but by its interface.
+ *
+ * Subscribes and publishes take effect in the order they arrive and are answered as they are done.
+ *
+ * @module
+ */
+import { GroundwaveError } from "../../relay/protocol/errors.ts";
+import type {
+  Draft,
+  Sink,
+  Start,
+  StreamEvent,
+  Subscription,
+} from "../../relay/protocol/upstream.ts";
+import type { Connection, Place } from "./connections.ts";
+import type { Core } from "./core.ts";
+import { demandSubscribe, type Grant } from "./grants.ts";
+import type { EdgeSocket, SocketEvents } from "./host.ts";
+import { Outbox, type Turn } from "./outbox.ts";
+import { publish } from "./publish.ts";
+import { errorJson } from "./render.ts";
+import { operation, parse, parseJson, present, type Ref, refOnly } from "./schema.ts";
+
+/** What a connection gets besides what all of them share. */
+export interface SocketContext {
+  readonly grant: Grant;
+  readonly turn: Turn;
+  readonly place: Place;
+}
+
+/** Bytes of one UTF-16 unit in UTF-8 at most. */
+const MAX_UNIT_BYTES = 3;
+/** Close code where the table has none: the client may come back. */
+const CLOSE_ANYHOW = 4000;
+
+export class SocketConnection implements Connection, SocketEvents {
+  readonly #core: Core;
+  readonly #context: SocketContext;
+  readonly #readers = new Map<string, Reader>();
+  readonly #first: (() => void)[] = [];
+  #socket: EdgeSocket | undefined;
+  #outbox: Outbox | undefined;
+  #ended: GroundwaveError | undefined;
+  #released = false;
+  #publishing = 0;
+  #cursorsToldMs = 0;
+
+  constructor(core: Core, context: SocketContext) {
+    this.#core = core;
+    this.#context = context;
+    context.place.take(this);
+  }
+
+  subscribeOnceOpen(channel: string, start: Start): void {
+    this.#first.push(() => void this.#subscribe(channel, start, undefined));
+  }
+
+  open(socket: EdgeSocket): void {
+    this.#socket = socket;
+    if (this.#ended) return this.#close(this.#ended);
+    const { host, limits } = this.#core;
+    this.#cursorsToldMs = host.nowMs();
+    this.#outbox = new Outbox(socket, host, this.#context.turn, limits.socketBytes, {
+      room: () => this.#resume(),
+      overrun: () => this.end(slowReader()),
+    });
+    for (const subscribe of this.#first.splice(0)) subscribe();
+  }
+
+  frame(text: string | undefined): void {
+    if (this.#ended) return;
+    try {
+      for (const line of this.#lines(text)) this.#operate(parseJson(line));
+    } catch (thrown) {
+      this.end(GroundwaveError.from(thrown));
+    }
+  }
+
+  closed(): void {
+    this.#release();
+  }
+
+  tick(nowMs: number): void {
+    const { slowReaderMs, cursorMs } = this.#core.limits;
+    const fullSinceMs = this.#outbox?.fullSinceMs;
+    if (fullSinceMs !== undefined) {
+      if (nowMs - fullSinceMs >= slowReaderMs) this.end(slowReader());
+    } else if (nowMs - this.#cursorsToldMs >= cursorMs) {
+      this.#cursorsToldMs = nowMs;
+      for (const [channel, { subscription }] of this.#readers) {
+        if (subscription) this.#say({ op: "cursor", channel, cursor: subscription.cursor() });
+      }
+    }
+  }
+
+  end(error: GroundwaveError): void {
+    if (this.#ended || this.#released) return;
+    this.#ended = error;
+    this.#refuse(error, undefined);
+    this.#close(error);
+  }
+
+  /** The operations of a frame. @throws {GroundwaveError} if it cannot be taken as one. */
+  #lines(text: string | undefined): string[] {
+    const { frameBytes, batchMessages } = this.#core.limits;
+    if (text === undefined) {
+      throw new GroundwaveError("bad_request", "binary frames have no meaning");
+    }
+    if (isOver(text, frameBytes)) {
+      throw new GroundwaveError("too_large", `the frame is over ${frameBytes} bytes`);
+    }
+    const lines = text.split("\n").filter((line) => line.trim() !== "");
+    if (lines.length > batchMessages) {
+      throw new GroundwaveError("too_large", `a frame has at most ${batchMessages} operations`);
+    }
+    return lines;
+  }
+
+  #operate(input: unknown): void {
+    try {
+      const asked = parse(operation, input);
+      switch (asked.op) {
+        case "subscribe":
+          return void this.#subscribe(asked.channel, asked.after ?? "live", asked.ref);
+        case "unsubscribe":
+          return this.#unsubscribe(asked.channel, asked.ref);
+        case "publish":
+          return void this.#publish(asked.draft, asked.ref);
+        case "ping":
+          return this.#say(present({ op: "pong", ref: asked.ref }));
+      }
+    } catch (thrown) {
+      this.#refuse(thrown, refOf(input));
+    }
+  }
+
+  async #subscribe(channel: string, start: Start, ref: Ref | undefined): Promise<void> {
+    const reader = new Reader(this);
+    try {
+      demandSubscribe(this.#context.grant, [channel]);
+      this.#keep(channel, reader);
+      const subscription = await this.#core.upstream.subscribe(
+        { channels: [channel], start },
+        reader,
+      );
+      // Gone meanwhile, by `unsubscribe` or with the connection.
+      if (this.#readers.get(channel) !== reader) return subscription.close();
+      reader.subscription = subscription;
+      const cursor = subscription.cursor(), recovered = subscription.recovered;
+      this.#say(present({ op: "subscribed", channel, cursor, recovered, ref }));
+      subscription.resume();
+    } catch (thrown) {
+      if (this.#readers.get(channel) === reader) this.#readers.delete(channel);
+      this.#refuse(thrown, ref);
+    }
+  }
+
+  #keep(channel: string, reader: Reader): void {
+    if (this.#readers.has(channel)) {
+      throw new GroundwaveError("bad_request", `already subscribed to ${channel}`);
+    }
+    if (this.#readers.size >= this.#core.limits.channels) {
+      throw new GroundwaveError("bad_request", `at most ${this.#core.limits.channels} channels`);
+    }
+    this.#readers.set(channel, reader);
+  }
+
+  #unsubscribe(channel: string, ref: Ref | undefined): void {
+    const reader = this.#readers.get(channel);
+    if (!reader) throw new GroundwaveError("bad_request", `not subscribed to ${channel}`);
+    this.#readers.delete(channel);
+    reader.subscription?.close();
+    this.#say(present({ op: "unsubscribed", channel, ref }));
+  }
+
+  async #publish(draft: Draft, ref: Ref | undefined): Promise<void> {
+    if (this.#publishing >= this.#core.limits.publishesInFlight) {
+      return this.#refuse(
+        new GroundwaveError("rate_limited", "too many publishes unanswered"),
+        ref,
+      );
+    }
+    this.#publishing++;
+    try {
+      this.#core.connections.demandOpen();
+      const { id, ack } = await publish(this.#core, this.#context.grant, draft);
+      this.#say(present({ op: "published", ref, id, ack }));
+    } catch (thrown) {
+      this.#refuse(thrown, ref);
+    } finally {
+      this.#publishing--;
+    }
+  }
+
+  /** Gives a reader's event to the socket. False: no more for now. */
+  deliver(event: StreamEvent): boolean {
+    if (this.#released || !this.#outbox) return false;
+    if (event.type === "message") this.#core.counters.deliveries.websocket++;
+    return this.#outbox.write(this.#core.json(event));
+  }
+
+  #resume(): void {
+    for (const { subscription } of this.#readers.values()) subscription?.resume();
+  }
+
+  #say(answer: Record<string, unknown>): void {
+    if (!this.#released) this.#outbox?.write(JSON.stringify(answer));
+  }
+
+  #refuse(thrown: unknown, ref: Ref | undefined): void {
+    const error = GroundwaveError.from(thrown);
+    if (error.code === "internal") {
+      this.#core.log("error", "an operation failed", { cause: String(error.options.cause) });
+    }
+    this.#core.counters.errors.add(error.code);
+    if (!this.#released) this.#outbox?.write(errorJson(error, present({ ref })));
+  }
+
+  #close(error: GroundwaveError): void {
+    this.#outbox?.close();
+    this.#socket?.close(error.class.close ?? CLOSE_ANYHOW, error.code);
+    if (this.#socket) this.#release();
+  }
+
+  #release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.#outbox?.close();
+    for (const { subscription } of this.#readers.values()) subscription?.close();
+    this.#readers.clear();
+    this.#context.place.release();
+  }
+}
+
+/** One channel's reader. */
+class Reader implements Sink {
+  subscription: Subscription | undefined;
+
+  constructor(readonly connection: SocketConnection) {}
+
+  event(event: StreamEvent): boolean {
+    return this.connection.deliver(event);
+  }
+
+  closed(error: GroundwaveError): void {
+    this.connection.end(error);
+  }
+}
+
+function refOf(input: unknown): Ref | undefined {
+  return refOnly.safeParse(input).data?.ref;
+}
+
+function isOver(text: string, bytes: number): boolean {
+  if (text.length * MAX_UNIT_BYTES <= bytes) return false;
+  return text.length > bytes || new TextEncoder().encode(text).length > bytes;
+}
+
+function slowReader(): GroundwaveError {
+  return new GroundwaveError("slow_reader", "the connection takes too little");
+}

@@ -1,0 +1,282 @@
+/**
+ * An upstream without a relay: one origin, everything in memory, and handles to make happen what a relay seldom does.
+ *
+ * @module
+ */
+import { checkChannel } from "../../relay/protocol/channel.ts";
+import { type Cursor, encodeCursor } from "../../relay/protocol/cursor.ts";
+import { GroundwaveError } from "../../relay/protocol/errors.ts";
+import { type Message, messageId } from "../../relay/protocol/message.ts";
+import { slotOf } from "../../relay/protocol/slot.ts";
+import type {
+  Draft,
+  GapEvent,
+  MessageEvent,
+  Metric,
+  Page,
+  Published,
+  Readiness,
+  ReadRequest,
+  Sink,
+  StreamEvent,
+  SubscribeRequest,
+  Subscription,
+  Upstream,
+} from "../../relay/protocol/upstream.ts";
+
+const ORIGIN = "memory00";
+const AS_OF_MS = Date.UTC(2026, 0, 1);
+const START_MS = 1_700_000_000_000;
+
+export class MemoryUpstream implements Upstream {
+  readonly node = { id: "memory", origin: ORIGIN, region: "local" };
+  /** What `/readyz` shows. */
+  readinessNow: Readiness = { ready: true, reasons: [] };
+  /** Awaited by each publish before it takes effect, and by each subscribe before it resolves. */
+  gate: Promise<void> | undefined;
+  /** What every publish fails with. */
+  publishError: Error | undefined;
+  readonly #log: Message[] = [];
+  readonly #readers = new Map<string, Set<MemoryReader>>();
+  readonly #seqs = new Map<number, number>();
+  readonly #shared = new WeakMap<Message, MessageEvent>();
+  /** Messages below this place are forgotten; `#floors` are their highest seqs by slot. */
+  #base = 0;
+  #floors = new Map<number, number>();
+
+  /** How many subscriptions are open. */
+  get subscriptions(): number {
+    return new Set([...this.#readers.values()].flatMap((readers) => [...readers])).size;
+  }
+
+  async publish(draft: Draft): Promise<Published> {
+    checkChannel(draft.channel);
+    if (this.publishError) throw this.publishError;
+    if (draft.ack === "replicated") {
+      throw new GroundwaveError("not_replicated", "there is no other relay");
+    }
+    if (draft.ack === "archived") throw new GroundwaveError("not_archived", "there is no archive");
+    const message = this.#append(draft);
+    if (this.gate) await this.gate;
+    return { id: messageId(message), channel: draft.channel, ack: "accepted" };
+  }
+
+  async subscribe({ channels, start }: SubscribeRequest, sink: Sink): Promise<Subscription> {
+    if (this.gate) await this.gate;
+    const reader = new MemoryReader(this, channels, sink);
+    this.#place(reader, start);
+    for (const channel of channels) {
+      const readers = this.#readers.get(channel) ?? new Set();
+      this.#readers.set(channel, readers.add(reader));
+    }
+    return reader;
+  }
+
+  async read({ limit, ...request }: ReadRequest): Promise<Page> {
+    const events: StreamEvent[] = [];
+    let messages = 0;
+    const subscription = await this.subscribe(request, {
+      event(event) {
+        events.push(event);
+        if (event.type === "message") messages++;
+        return messages < limit;
+      },
+      closed() {},
+    });
+    subscription.resume();
+    const cursor = subscription.cursor();
+    subscription.close();
+    return { events, cursor };
+  }
+
+  readiness(): Readiness {
+    return this.readinessNow;
+  }
+
+  metrics(): readonly Metric[] {
+    return [{
+      name: "groundwave_memory_messages",
+      help: "Messages held.",
+      type: "gauge",
+      value: this.#log.length - this.#base,
+      labels: { quoted: 'a"b\\c' },
+    }];
+  }
+
+  /** Gives the readers of its channel an event of the relay's own. */
+  emit(event: { type: "stale" | "fresh"; channel: string } | Omit<GapEvent, "cursor">): void {
+    for (const reader of this.#readers.get(event.channel) ?? []) reader.push(event);
+  }
+
+  /** Ends every subscription from the relay's side. */
+  closeAll(error: GroundwaveError): void {
+    for (const readers of [...this.#readers.values()]) {
+      for (const reader of [...readers]) {
+        reader.close();
+        reader.sink.closed(error);
+      }
+    }
+  }
+
+  /** Forgets all messages held, as if they had expired. */
+  forget(): void {
+    this.#base = this.#log.length;
+    this.#floors = new Map(this.#seqs);
+  }
+
+  leave(reader: MemoryReader): void {
+    for (const channel of reader.channels) {
+      const readers = this.#readers.get(channel);
+      readers?.delete(reader);
+      if (readers?.size === 0) this.#readers.delete(channel);
+    }
+  }
+
+  at(index: number): Message | undefined {
+    return this.#log[index];
+  }
+
+  /** The cursor of a reader of these slots that stands before `index`. */
+  cursorAt(slots: readonly number[], index: number): string {
+    return encodeCursor({
+      slots: new Map(slots.map((slot) => [slot, new Map([[ORIGIN, this.#seqAt(slot, index)]])])),
+      asOfMs: AS_OF_MS,
+    });
+  }
+
+  /** One object for all readers of one slot, since with one origin they all stand at the same place. */
+  sharedEvent(message: Message): MessageEvent {
+    let event = this.#shared.get(message);
+    if (!event) {
+      const slots = new Map([[message.slot, new Map([[ORIGIN, message.seq]])]]);
+      event = { type: "message", message, cursor: encodeCursor({ slots, asOfMs: AS_OF_MS }) };
+      this.#shared.set(message, event);
+    }
+    return event;
+  }
+
+  #append({ channel, data, event }: Draft): Message {
+    const slot = slotOf(channel), seq = (this.#seqs.get(slot) ?? 0) + 1;
+    this.#seqs.set(slot, seq);
+    const message: Message = {
+      slot,
+      origin: ORIGIN,
+      seq,
+      channel,
+      data,
+      ...event !== undefined && { event },
+      timeMs: START_MS + this.#log.length,
+      region: "local",
+    };
+    this.#log.push(message);
+    for (const reader of this.#readers.get(channel) ?? []) reader.pump();
+    return message;
+  }
+
+  #seqAt(slot: number, index: number): number {
+    if (index >= this.#log.length) return this.#seqs.get(slot) ?? 0;
+    for (let at = index - 1; at >= this.#base; at--) {
+      const message = this.#log[at];
+      if (message?.slot === slot) return message.seq;
+    }
+    return this.#floors.get(slot) ?? 0;
+  }
+
+  #place(reader: MemoryReader, start: SubscribeRequest["start"]): void {
+    if (start === "live") return reader.place(this.#log.length, new Map());
+    reader.place(this.#base, start === "earliest" ? new Map() : seqsOf(start));
+    if (start === "earliest") return;
+    for (const channel of reader.channels) this.#announce(reader, channel, start);
+  }
+
+  #announce(reader: MemoryReader, channel: string, start: Cursor): void {
+    const slot = slotOf(channel), vector = start.slots.get(slot);
+    const seq = vector?.get(ORIGIN) ?? 0, floor = this.#floors.get(slot) ?? 0;
+    const foreign = [...vector?.keys() ?? []].some((origin) => origin !== ORIGIN);
+    if (seq < floor) {
+      const missing = [{ origin: ORIGIN, from: seq + 1, to: floor }];
+      reader.miss({ type: "gap", channel, reason: "expired", missing });
+    } else if (foreign) {
+      reader.miss({ type: "gap", channel, reason: "unknown", missing: [] });
+    }
+  }
+}
+
+function seqsOf(cursor: Cursor): Map<number, number> {
+  return new Map([...cursor.slots].map(([slot, vector]) => [slot, vector.get(ORIGIN) ?? 0]));
+}
+
+type OwnEvent = { type: "stale" | "fresh"; channel: string } | Omit<GapEvent, "cursor">;
+
+class MemoryReader implements Subscription {
+  readonly #upstream: MemoryUpstream;
+  readonly #names: ReadonlySet<string>;
+  readonly #slots: readonly number[];
+  readonly #queued: OwnEvent[] = [];
+  #filter: ReadonlyMap<number, number> = new Map();
+  #index = 0;
+  #resting = true;
+  #closed = false;
+  #pumping = false;
+  recovered = true;
+
+  constructor(upstream: MemoryUpstream, readonly channels: readonly string[], readonly sink: Sink) {
+    this.#upstream = upstream;
+    this.#names = new Set(channels);
+    this.#slots = [...new Set(channels.map(slotOf))];
+  }
+
+  place(index: number, filter: ReadonlyMap<number, number>): void {
+    this.#index = index;
+    this.#filter = filter;
+  }
+
+  miss(event: OwnEvent): void {
+    this.recovered = false;
+    this.#queued.push(event);
+  }
+
+  push(event: OwnEvent): void {
+    this.#queued.push(event);
+    this.pump();
+  }
+
+  cursor(): string {
+    return this.#upstream.cursorAt(this.#slots, this.#index);
+  }
+
+  resume(): void {
+    this.#resting = false;
+    this.pump();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#upstream.leave(this);
+  }
+
+  pump(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    while (!this.#resting && !this.#closed) {
+      const event = this.#next();
+      if (!event) break;
+      if (!this.sink.event(event)) this.#resting = true;
+    }
+    this.#pumping = false;
+  }
+
+  #next(): StreamEvent | undefined {
+    const own = this.#queued.shift();
+    if (own) return own.type === "gap" ? { ...own, cursor: this.cursor() } : own;
+    for (;;) {
+      const message = this.#upstream.at(this.#index);
+      if (!message) return undefined;
+      this.#index++;
+      if (!this.#names.has(message.channel)) continue;
+      if (message.seq <= (this.#filter.get(message.slot) ?? 0)) continue;
+      if (this.#slots.length === 1) return this.#upstream.sharedEvent(message);
+      return { type: "message", message, cursor: this.cursor() };
+    }
+  }
+}
