@@ -7,6 +7,7 @@ import {
   checkChannel,
   checkEvent,
   checkKey,
+  isName,
   MAX_CHANNEL_BYTES,
   MAX_NAME_BYTES,
 } from "./channel.ts";
@@ -133,6 +134,9 @@ class MessageDraft {
     }
     if (this.#event !== undefined) checkEvent(this.#event);
     if (this.#key !== undefined) checkKey(this.#key);
+    if (this.#region !== "" && !isName(this.#region, MAX_NAME_BYTES)) {
+      throw new DecodeError("its region has control characters");
+    }
     return {
       slot: this.#slot,
       origin: this.#origin,

@@ -27,9 +27,6 @@ export interface Cursor {
   readonly asOfMs: number | undefined;
 }
 
-/** A message's place, as {@link parseMessageId} reads it. */
-export type Place = NonNullable<ReturnType<typeof parseMessageId>>;
-
 /** Characters of a cursor at most. */
 export const MAX_CURSOR_CHARS = 6 * 1024;
 
@@ -162,7 +159,7 @@ export function parseCursor(text: string): Cursor {
 }
 
 function parseToken(token: string): Cursor {
-  if (token.includes(".")) return cursorAt(parsePlace(token));
+  if (token.includes(".")) return parseId(token);
   if (token.length > MAX_CURSOR_CHARS) throw invalid("it is too long");
   if (!token.startsWith(VERSION)) throw invalid("its version is unknown");
   try {
@@ -211,13 +208,10 @@ function readOrigins(reader: VarintReader, table: readonly Origin[]): Origin[] {
   return origins;
 }
 
-function parsePlace(id: string): Place {
+function parseId(id: string): Cursor {
   const place = parseMessageId(id);
   if (!place) throw invalid("an id is garbled");
-  return place;
-}
-
-function cursorAt({ slot, origin, seq }: Place): Cursor {
+  const { slot, origin, seq } = place;
   return { slots: new Map([[slot, new Map([[origin, seq]])]]), asOfMs: undefined };
 }
 
@@ -232,21 +226,4 @@ export function mergeCursors(a: Cursor, b: Cursor): Cursor {
     ? a.asOfMs ?? b.asOfMs
     : Math.min(a.asOfMs, b.asOfMs);
   return { slots, asOfMs };
-}
-
-/**
- * The cursor of a reader at `cursor` once it got the message named `id`.
- * @throws {GroundwaveError} `cursor_invalid` if `id` is not a message id.
- */
-export function advance(cursor: Cursor, id: string): Cursor {
-  return mergeCursors(cursor, cursorAt(parsePlace(id)));
-}
-
-/**
- * Whether a reader at `cursor` is past the message named `id`.
- * @throws {GroundwaveError} `cursor_invalid` if `id` is not a message id.
- */
-export function isPast(cursor: Cursor, id: string): boolean {
-  const { slot, origin, seq } = parsePlace(id);
-  return (cursor.slots.get(slot)?.get(origin) ?? 0) >= seq;
 }
