@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { type ErrorCode, ERRORS, GroundwaveError } from "../../relay/protocol/errors.ts";
+import { type Platform, webPlatform } from "../client/platform.ts";
 import { CommandError, UsageError } from "./errors.ts";
 import { optional, secret } from "./flag.ts";
 
@@ -40,4 +41,30 @@ export async function remoteError(response: Response): Promise<GroundwaveError> 
 
 function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(ERRORS, code);
+}
+
+/** The client's platform, showing a token where a browser could not: in the headers of the WebSocket handshake too. */
+export function platformWith(token: string | undefined): Platform {
+  if (token === undefined) return webPlatform;
+  const authorization = `Bearer ${token}`;
+  return {
+    ...webPlatform,
+    fetch(url, init) {
+      const headers = new Headers(init?.headers);
+      headers.set("authorization", authorization);
+      return webPlatform.fetch(url, { ...init, headers });
+    },
+    openSocket(url, protocol, events) {
+      const socket = new WebSocket(url, { protocols: [protocol], headers: { authorization } });
+      const ended = Promise.withResolvers<CloseEvent>();
+      socket.onopen = () => events.open();
+      socket.onmessage = ({ data }) => {
+        if (typeof data === "string") events.text(data);
+      };
+      // Deno reports the same end twice after a timeout; a promise settles once.
+      socket.onclose = ended.resolve;
+      ended.promise.then(({ code, reason }) => events.close(code, reason));
+      return socket;
+    },
+  };
 }

@@ -11,8 +11,8 @@ import type { Terminal } from "./terminal.ts";
 /** How long readers and peers may take to part. */
 const DRAIN_MS = 5000;
 
-/** Resolves with the first SIGINT or SIGTERM. */
-export function nextSignal(terminal: Terminal): Promise<void> {
+/** Resolves with the next SIGINT or SIGTERM. */
+function nextSignal(terminal: Terminal): Promise<void> {
   return new Promise((resolve) => {
     const stop = terminal.onSignal(() => {
       stop();

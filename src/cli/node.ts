@@ -1,0 +1,123 @@
+/**
+ * The composition of a node: the one place where the floors are put together.
+ *
+ * @module
+ */
+import type { Clock } from "../../backbone/clock.ts";
+import { type Relay, type RelayOptions, startRelay } from "../../relay/relay.ts";
+import { denoHost, serve, type Server } from "../edge/adapters/deno.ts";
+import { assets } from "../edge/assets.ts";
+import { createEdge } from "../edge/edge.ts";
+import { anonymousAll } from "../edge/grants.ts";
+import { CommandError } from "./errors.ts";
+import type { Log } from "./log.ts";
+
+/** What an operator decides. Keys are flags, see `node_flags.ts`. */
+export interface NodeConfig {
+  readonly port: number;
+  readonly host: string;
+  /** Local IPv4 address for multicast. */
+  readonly interface: string;
+  /** Absent: from host name and port. */
+  readonly id: string | undefined;
+  readonly region: string;
+  readonly "group-base": string;
+  readonly "group-count": number;
+  readonly "group-port": number;
+  /** Streams from one remote address; absent: unbounded. */
+  readonly connectionsPerAddress?: number;
+}
+
+/** What a node is handed. */
+export interface NodeResources {
+  readonly log: Log;
+  readonly clock: Clock;
+  /** Other sockets than UDP, such as lossy ones. */
+  readonly openSocket?: NonNullable<RelayOptions["openSocket"]>;
+}
+
+/** A node that accepts. */
+export interface Node {
+  readonly id: string;
+  readonly origin: string;
+  /** Where to reach it from this machine, without a slash at the end. */
+  readonly url: string;
+  readonly port: number;
+  /** Ends every stream, leaves the LAN and gives up all it holds. */
+  drain(): Promise<void>;
+}
+
+/**
+ * Starts relay and edge.
+ *
+ * @throws {CommandError} if the port or the interface cannot be had.
+ */
+export async function startNode(config: NodeConfig, resources: NodeResources): Promise<Node> {
+  const relay = await openRelay(config, resources);
+  try {
+    const server = await openEdge(config, relay, resources);
+    const { id, origin } = relay.upstream.node;
+    return {
+      id,
+      origin,
+      port: server.port,
+      url: `http://${reachable(config.host)}:${server.port}`,
+      async drain() {
+        await server.drain();
+        relay.drain();
+        await relay.close();
+      },
+    };
+  } catch (error) {
+    await relay.close();
+    throw error;
+  }
+}
+
+async function openRelay(config: NodeConfig, resources: NodeResources): Promise<Relay> {
+  const { region, interface: address } = config;
+  try {
+    return await startRelay({
+      ...resources,
+      id: config.id ?? `${Deno.hostname()}-${config.port || `pid${Deno.pid}`}`,
+      region,
+      interface: address,
+      groupBase: config["group-base"],
+      groupCount: config["group-count"],
+      groupPort: config["group-port"],
+      random: Math.random,
+      wallMs: Date.now,
+    });
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error)) throw error;
+    throw new CommandError(`no multicast on --interface ${address}: ${error.message}`);
+  }
+}
+
+async function openEdge(
+  { host: hostname, port, connectionsPerAddress }: NodeConfig,
+  { upstream }: Relay,
+  { log }: NodeResources,
+): Promise<Server> {
+  const limits = connectionsPerAddress === undefined ? {} : { connectionsPerAddress };
+  const edge = createEdge({ upstream, host: denoHost, grants: anonymousAll, limits, assets, log });
+  try {
+    return await serve(edge, { hostname, port });
+  } catch (error) {
+    throw new CommandError(explain(error, hostname, port));
+  }
+}
+
+function explain(error: unknown, hostname: string, port: number): string {
+  if (error instanceof Deno.errors.AddrInUse) {
+    return `port ${port} is taken on ${hostname}; try --port ${port < 65535 ? port + 1 : 8000}`;
+  }
+  const cause = error instanceof Error ? error.message : error;
+  return `cannot listen on --host ${hostname} --port ${port}: ${cause}`;
+}
+
+/** What to write in a URL for the address that a server listens on. */
+function reachable(host: string): string {
+  if (host === "0.0.0.0" || host === "127.0.0.1" || host === "::") return "localhost";
+  return host.includes(":") ? `[${host}]` : host;
+}

@@ -1,0 +1,39 @@
+/**
+ * The flags of the commands that run a node.
+ *
+ * @module
+ */
+import { flag, integer, ipv4, multicast, oneOf, optional, text } from "./flag.ts";
+
+const label = text(
+  /^[A-Za-z0-9_.-]{1,64}$/,
+  "1 to 64 letters, digits, dots, dashes or underscores",
+);
+const hostname = text(/^[A-Za-z0-9.:-]{1,255}$/, "a host name or IP address");
+
+export const port = flag("PORT", "HTTP port; 0: any free one", integer(0, 65535), 8000);
+export const id = optional(
+  "NAME",
+  "name of this node, unique in the cluster (host and port)",
+  label,
+);
+export const region = flag("NAME", "region of this node", label, "local");
+export const log = flag(
+  "FORMAT",
+  "text or json lines on standard error",
+  oneOf("json", "text"),
+  "text",
+);
+
+export function host(initial: string) {
+  return flag("HOST", "address to listen on", hostname, initial);
+}
+
+export { ipv4 as interfaceAddress };
+
+/** Where the cluster meets: nodes with the same three hear each other. */
+export const groups = {
+  "group-base": flag("ADDRESS", "first multicast group, for control", multicast, "239.192.7.0"),
+  "group-count": flag("COUNT", "multicast groups that share the channels", integer(1, 255), 32),
+  "group-port": flag("PORT", "UDP port of all groups", integer(1, 65535), 3055),
+} as const;
