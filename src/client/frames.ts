@@ -27,11 +27,19 @@ export interface GapFrame {
   readonly cursor: string;
 }
 
+/** A subscription stands; `ref` is that of its subscribe. */
+export interface SubscribedFrame {
+  readonly op: "subscribed";
+  readonly channel: string;
+  readonly cursor: string;
+  readonly ref?: number;
+}
+
 /** What concerns one channel. */
 export type ChannelFrame =
   | MessageFrame
   | GapFrame
-  | { readonly op: "subscribed"; readonly channel: string; readonly cursor: string }
+  | SubscribedFrame
   | { readonly op: "cursor"; readonly channel: string; readonly cursor: string }
   | { readonly op: "stale" | "fresh"; readonly channel: string };
 

@@ -54,7 +54,14 @@ export const webPlatform: Platform = {
       if (!ended) events.close(code, reason);
       ended = true;
     };
-    return socket;
+    return {
+      get bufferedAmount() {
+        return socket.bufferedAmount;
+      },
+      // Runtimes disagree whether sending into a socket that is closing throws.
+      send: (text) => socket.readyState === WebSocket.OPEN && socket.send(text),
+      close: () => socket.close(),
+    };
   },
   after(ms, fn) {
     const timer = setTimeout(fn, ms);

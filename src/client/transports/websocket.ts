@@ -24,8 +24,8 @@ const MAX_BUFFERED = 8 * 1024 * 1024;
 const MAX_TEXT_CHARS = 256 * 1024;
 const MAX_BINARY_BYTES = 32 * 1024;
 
-/** What a frame is filled with at most, but for a single operation that is longer. */
-const FRAME_CHARS = 64 * 1024;
+/** What a frame is filled with at most, but for one longer operation: well below 1000 of the shortest, its other bound. */
+const FRAME_CHARS = 32 * 1024;
 
 /** Opens a WebSocket link. */
 export const websocket: Transport = (base, platform, events) =>
@@ -44,9 +44,9 @@ class WebSocketLink implements Link {
   /** Lines for the next frames; undefined until the socket is open. */
   #queue: string[] | undefined;
   readonly #wanted = new Map<string, Wanted>();
-  /** Subscriptions asked for and not answered, by channel: till then what comes belongs to an earlier one. */
+  /** `ref` of the subscribe that a channel waits for: till then what comes belongs to an earlier one. */
   readonly #asked = new Map<string, number>();
-  /** Channels of subscribe operations and publishes, by `ref`. */
+  /** Channels of unanswered subscribes, and unanswered publishes, by `ref`. */
   readonly #subscribes = new Map<number, string>();
   readonly #publishes = new Map<number, InFlight>();
   #ref = 0;
@@ -116,7 +116,7 @@ class WebSocketLink implements Link {
   #ask({ channel, after }: Wanted): void {
     const ref = ++this.#ref;
     this.#subscribes.set(ref, channel);
-    this.#asked.set(channel, (this.#asked.get(channel) ?? 0) + 1);
+    this.#asked.set(channel, ref);
     this.#send({ op: "subscribe", channel, after, ref });
   }
 
@@ -161,6 +161,7 @@ class WebSocketLink implements Link {
   }
 
   #frame(frame: Frame): void {
+    this.#lastError = undefined;
     switch (frame.op) {
       case "published": {
         const { ref, id, ack } = frame;
@@ -170,13 +171,14 @@ class WebSocketLink implements Link {
       case "error":
         return this.#refused(frame);
       case "subscribed":
-        this.#asked.set(frame.channel, (this.#asked.get(frame.channel) ?? 1) - 1);
+        if (frame.ref !== undefined) this.#subscribes.delete(frame.ref);
+        if (this.#asked.get(frame.channel) === frame.ref) this.#asked.delete(frame.channel);
         break;
       case "unsubscribed":
       case "pong":
         return;
     }
-    if (this.#wanted.has(frame.channel) && !this.#asked.get(frame.channel)) {
+    if (this.#wanted.has(frame.channel) && !this.#asked.has(frame.channel)) {
       this.#events.frame(frame);
     }
   }
