@@ -79,6 +79,7 @@ interface Channel {
 class Endpoint implements Backbone {
   readonly #options: BackboneOptions;
   readonly #events: BackboneEvents;
+  readonly #gsi: number;
   readonly #base: number;
   readonly #socket: DatagramSocket;
   readonly #counters = newCounters();
@@ -93,6 +94,7 @@ class Endpoint implements Backbone {
   constructor(options: BackboneOptions, events: BackboneEvents) {
     this.#options = options;
     this.#events = events;
+    this.#gsi = parseGsi(options.origin);
     this.#base = parseAddress(options.groupBase);
     if (!isMulticast(this.#base) || !isMulticast(this.#base + options.groupCount)) {
       throw new RangeError(`${options.groupBase} and ${options.groupCount} more are no groups`);
@@ -167,14 +169,14 @@ class Endpoint implements Backbone {
   }
 
   #newChannel(group: Group): Channel {
-    const { origin, groupCount, groupPort, random } = this.#options;
+    const { groupCount, groupPort, random } = this.#options;
     if (!Number.isInteger(group) || group < 0 || group > groupCount) {
       throw new RangeError(`there is no group ${group}`);
     }
     const groupNla = this.#base + group;
     const session = new PgmSession({
       stream: {
-        gsi: parseGsi(origin),
+        gsi: this.#gsi,
         sourcePort: FIRST_SOURCE_PORT + group,
         destinationPort: groupPort,
       },

@@ -25,9 +25,6 @@ export interface ReceiverOptions extends RequestsOptions {
   readonly counters: Counters;
 }
 
-/** A stream so young when first heard of is heard from its beginning: one NAK can still ask for all of it. */
-const YOUNG = LARGEST_NAK - 1;
-
 /** The most packets asked for at one time, in several NAKs. */
 const ASK_AT_ONCE = 16 * LARGEST_NAK;
 
@@ -43,11 +40,11 @@ export class Receiver {
 
   /**
    * @param stream what it hears.
-   * @param first the packet that the stream was discovered by: nothing before it is missed.
+   * @param firstSqn where to begin: nothing before it is missed.
    */
   constructor(
     readonly stream: Stream,
-    first: Spm | Data,
+    firstSqn: number,
     events: ReceiverEvents,
     options: ReceiverOptions,
     nowMs: number,
@@ -58,7 +55,7 @@ export class Receiver {
     this.#spmrMs = nowMs + options.random() * TIMING.spmrBackoffMs;
     const reassembler = new Reassembler(options.largestMessage);
     const { counters } = options;
-    this.#window = new ReceiveWindow(firstSqn(first), options.windowBytes, {
+    this.#window = new ReceiveWindow(firstSqn, options.windowBytes, {
       deliver: (tpdu) => {
         if (!reassembler.add(tpdu, events.message)) counters.messages_broken++;
       },
@@ -161,10 +158,4 @@ export class Receiver {
     const missing = this.#window.expose(lead);
     if (missing.length > 0) this.#requests.add(missing, nowMs);
   }
-}
-
-function firstSqn(first: Spm | Data): number {
-  // An SPM of a source that has sent nothing has lead one before trail.
-  const at = first.type === "spm" ? plus(first.lead, 1) : first.sqn;
-  return first.trail === 0 && at <= YOUNG ? 0 : at;
 }

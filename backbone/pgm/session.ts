@@ -24,6 +24,7 @@ import {
 } from "./packet.ts";
 import { Peers } from "./peers.ts";
 import { Receiver, type ReceiverOptions } from "./receiver.ts";
+import { plus } from "./serial.ts";
 import { Source } from "./source.ts";
 import { TIMING } from "./timing.ts";
 
@@ -69,6 +70,8 @@ export class PgmSession {
   readonly #requests = new Deque<Uint8Array>();
   readonly #events = new Deque<SessionEvent>();
   #listening = false;
+  /** Streams of before were forgotten: what looks like a young stream may have been heard already. */
+  #hasForgotten = false;
   /** Not after the next deadline of any peer. */
   #peersWakeMs = Infinity;
 
@@ -98,6 +101,7 @@ export class PgmSession {
   /** Forgets the others and hears them no more. */
   deafen(): void {
     this.#listening = false;
+    this.#hasForgotten = true;
     this.#peers.clear();
   }
 
@@ -231,7 +235,8 @@ export class PgmSession {
       lost: (count: number) => this.#events.push({ type: "lost", origin, count }),
     };
     const stream = { gsi, sourcePort, destinationPort };
-    return new Receiver(stream, first, events, this.#receiverOptions, nowMs);
+    const firstSqn = firstSqnOf(first, !this.#hasForgotten);
+    return new Receiver(stream, firstSqn, events, this.#receiverOptions, nowMs);
   }
 
   #request({ stream, nla }: Receiver, sqns: readonly number[]): void {
@@ -256,4 +261,14 @@ export class PgmSession {
     this.#options.budget.charge(packet.length);
     this.#requests.push(packet);
   }
+}
+
+/** A stream so young when first heard of is heard from its beginning: one NAK can still ask for all of it. */
+const YOUNG = LARGEST_NAK - 1;
+
+/** Where to begin with a stream that was discovered by `first`: nothing before that is missed. */
+function firstSqnOf(first: Spm | Data, welcomeYoung: boolean): number {
+  // An SPM of a source that has sent nothing has lead one before trail.
+  const at = first.type === "spm" ? plus(first.lead, 1) : first.sqn;
+  return welcomeYoung && first.trail === 0 && at <= YOUNG ? 0 : at;
 }

@@ -1,0 +1,225 @@
+import { deepEqual, equal, ok, rejects, throws } from "node:assert/strict";
+import type { Backbone, BackboneEvents } from "../../backbone/backbone.ts";
+import { systemClock } from "../../backbone/clock.ts";
+import { type BackboneOptions, openBackbone } from "../../backbone/endpoint.ts";
+import { lossyUdp } from "../support/lossy_socket.ts";
+import { dropper, kindOf, lossOfAll } from "../support/pgm_faults.ts";
+import { seededRandom } from "../support/random.ts";
+
+const GROUP = 1;
+
+/** A multicast port of our own: the receivers share it, so that it cannot be 0. */
+function freePort(): number {
+  const probe = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const { port } = probe.addr as Deno.NetAddr;
+  probe.close();
+  return port;
+}
+
+function open(
+  origin: string,
+  groupPort: number,
+  events: Partial<BackboneEvents> = {},
+  more: Partial<BackboneOptions> = {},
+): Promise<Backbone> {
+  const options = {
+    origin,
+    interface: "127.0.0.1",
+    groupBase: "239.192.7.0",
+    groupCount: 4,
+    groupPort,
+    clock: systemClock,
+    random: seededRandom(origin.charCodeAt(0)),
+    ...more,
+  };
+  return openBackbone(options, { message: () => {}, lost: () => {}, ...events });
+}
+
+/** Waits for a promise, for a bounded time. */
+async function within<T>(ms: number, promise: Promise<T>): Promise<T | "late"> {
+  const { promise: late, resolve } = Promise.withResolvers<"late">();
+  const timer = setTimeout(() => resolve("late"), ms);
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Sends `count` numbers, as fast as the window takes them; answers what arrived when all did, or nothing more came. */
+async function transfer(
+  count: number,
+  drop: (bytes: Uint8Array) => boolean,
+  patienceMs: number,
+): Promise<{ received: number[]; lost: number }> {
+  const port = freePort();
+  const received: number[] = [];
+  let lost = 0;
+  const done = Promise.withResolvers<void>();
+  const sender = await open("senderAA", port, {}, { openSocket: lossyUdp(drop) });
+  const receiver = await open("receiver", port, {
+    message: (_group, _origin, payload) => {
+      if (received.push(numberOf(payload)) === count) done.resolve();
+    },
+    lost: (_group, _origin, tpdus) => lost += tpdus,
+  }, { openSocket: lossyUdp(drop) });
+  try {
+    await receiver.join(GROUP);
+    await sender.join(GROUP);
+    for (let i = 0; i < count;) {
+      for (let burst = 0; burst < 20 && i < count; burst++) {
+        if (sender.send(GROUP, payloadOf(i))) i++;
+      }
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    await within(patienceMs, done.promise);
+    return { received, lost };
+  } finally {
+    await Promise.all([sender.close(), receiver.close()]);
+  }
+}
+
+function payloadOf(number: number): Uint8Array {
+  const payload = new Uint8Array(200);
+  new DataView(payload.buffer).setUint32(0, number);
+  return payload;
+}
+
+function numberOf(payload: Uint8Array): number {
+  return new DataView(payload.buffer).getUint32(0);
+}
+
+Deno.test("10,000 messages arrive in order while 10 % of the datagrams are lost", async () => {
+  const { received, lost } = await transfer(
+    10_000,
+    dropper(lossOfAll(0.1), seededRandom(1)),
+    20_000,
+  );
+  deepEqual(received, Array.from({ length: 10_000 }, (_, i) => i));
+  equal(lost, 0);
+});
+
+Deno.test("without NAKs the same loss is not repaired", async () => {
+  const lose = dropper(lossOfAll(0.1), seededRandom(1));
+  const { received } = await transfer(500, (bytes) => kindOf(bytes) === "nak" || lose(bytes), 500);
+  ok(received.length < 500);
+});
+
+Deno.test("a relay hears others, not itself, and only groups it joined", async () => {
+  const port = freePort();
+  const heard: string[] = [];
+  const done = Promise.withResolvers<void>();
+  const hear = (by: string): Partial<BackboneEvents> => ({
+    message: (group, origin, payload) => {
+      heard.push(`${by} ${group} ${origin} ${payload[0]}`);
+      if (heard.length === 2) done.resolve();
+    },
+  });
+  const a = await open("AAAAAAAA", port, hear("a"));
+  const b = await open("BBBBBBBB", port, hear("b"));
+  try {
+    await Promise.all([a.join(0), a.join(1), b.join(1)]);
+    await a.join(1);
+    equal(a.send(1, Uint8Array.of(1)), true);
+    equal(a.send(0, Uint8Array.of(2)), true);
+    equal(b.send(2, Uint8Array.of(3)), true);
+    equal(b.send(0, Uint8Array.of(4)), true);
+    await within(5_000, done.promise);
+    deepEqual(heard.sort(), ["a 0 BBBBBBBB 4", "b 1 AAAAAAAA 1"]);
+  } finally {
+    await Promise.all([a.close(), b.close()]);
+  }
+});
+
+Deno.test("a group that was left is heard no more, and can be joined again", async () => {
+  const port = freePort();
+  const heard: number[] = [];
+  let arrived = Promise.withResolvers<void>();
+  const a = await open("AAAAAAAA", port);
+  const b = await open("BBBBBBBB", port, {
+    message: (_group, _origin, payload) => {
+      heard.push(payload[0] ?? -1);
+      arrived.resolve();
+    },
+  });
+  try {
+    await b.join(1);
+    a.send(1, Uint8Array.of(1));
+    await within(5_000, arrived.promise);
+    b.leave(1);
+    b.leave(1);
+    a.send(1, Uint8Array.of(2));
+    await b.join(2);
+    await b.join(1);
+    arrived = Promise.withResolvers();
+    a.send(1, Uint8Array.of(3));
+    await within(5_000, arrived.promise);
+    deepEqual(heard.filter((number) => number !== 2), [1, 3]);
+  } finally {
+    await Promise.all([a.close(), b.close()]);
+  }
+});
+
+Deno.test("1 MiB arrives intact, and more than a message holds is refused", async () => {
+  const port = freePort();
+  const arrived = Promise.withResolvers<Uint8Array>();
+  const a = await open("AAAAAAAA", port);
+  const b = await open("BBBBBBBB", port, {
+    message: (_group, _origin, payload) => arrived.resolve(payload),
+  });
+  try {
+    await b.join(1);
+    const random = seededRandom(3);
+    const payload = Uint8Array.from({ length: 1 << 20 }, () => random() * 256);
+    equal(a.send(1, payload), true);
+    deepEqual(await within(10_000, arrived.promise), payload);
+    throws(() => a.send(1, new Uint8Array(2 << 20)), RangeError);
+    throws(() => a.send(9, payload), RangeError);
+  } finally {
+    await Promise.all([a.close(), b.close()]);
+  }
+});
+
+Deno.test("a queue that is full refuses, and takes again once it has drained", async () => {
+  const a = await open("AAAAAAAA", freePort());
+  try {
+    const payload = new Uint8Array(1 << 20);
+    let taken = 0;
+    while (a.send(1, payload)) taken++;
+    ok(taken >= 4 && taken < 32, `${taken} messages of 1 MiB were taken at once`);
+    const again = async () => {
+      while (!a.send(1, payload)) await new Promise((resolve) => setTimeout(resolve, 1));
+    };
+    equal(await within(5_000, again()), undefined);
+  } finally {
+    await a.close();
+  }
+});
+
+Deno.test("closing twice is closing once; nothing is taken afterwards", async () => {
+  const a = await open("AAAAAAAA", freePort());
+  await a.join(1);
+  await Promise.all([a.close(), a.close()]);
+  equal(a.send(1, Uint8Array.of(1)), false);
+  await a.join(1);
+});
+
+Deno.test("options out of range are refused", async () => {
+  await rejects(open("AAAAAAAA", 3055, {}, { groupBase: "10.0.0.1" }), RangeError);
+  await rejects(open("AAAAAAAA", 3055, {}, { groupBase: "nonsense" }), RangeError);
+  await rejects(open("AAAAAAAA", 3055, {}, { groupBase: "239.255.255.255" }), RangeError);
+  await rejects(open("short", 3055), RangeError);
+});
+
+Deno.test("a socket that fails to join is an error of that join alone", async () => {
+  const a = await open("AAAAAAAA", 3055, {}, {
+    openSocket: () => ({
+      send: () => Promise.resolve(),
+      join: () => Promise.reject(new Error("no more memberships")),
+      close: () => {},
+    }),
+  });
+  await rejects(a.join(1), /no more memberships/);
+  equal(a.send(1, Uint8Array.of(1)), true);
+  await a.close();
+});

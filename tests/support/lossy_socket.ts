@@ -1,0 +1,23 @@
+/**
+ * Sockets that lose a share of what they receive. Tests put them under an endpoint; the product knows nothing of them.
+ *
+ * @module
+ */
+import { type OpenSocket, openUdp } from "../../backbone/udp.ts";
+
+/** The system's UDP, less what `drop` says is lost. */
+export function lossyUdp(drop: (bytes: Uint8Array) => boolean): OpenSocket {
+  return (options) => {
+    const socket = openUdp(options);
+    return {
+      ...socket,
+      join: (group, events) =>
+        socket.join(group, {
+          ...events,
+          datagram: (bytes) => {
+            if (!drop(bytes)) events.datagram(bytes);
+          },
+        }),
+    };
+  };
+}

@@ -1,0 +1,110 @@
+/**
+ * A PGM session on the simulated network.
+ *
+ * @module
+ */
+import { Budget } from "../../backbone/pgm/budget.ts";
+import { newCounters } from "../../backbone/pgm/counters.ts";
+import { PgmSession, type SessionEvent } from "../../backbone/pgm/session.ts";
+import type { SimulatedNetwork } from "./sim_network.ts";
+import type { VirtualClock } from "./virtual_clock.ts";
+
+export interface PgmNodeOptions {
+  readonly clock: VirtualClock;
+  readonly network: SimulatedNetwork;
+  readonly random: () => number;
+  readonly gsi: number;
+  readonly firstSqn?: number;
+  /** Bytes a second. */
+  readonly rate?: number;
+}
+
+export class PgmNode {
+  readonly session: PgmSession;
+  readonly counters = newCounters();
+  readonly events: SessionEvent[] = [];
+  readonly #clock: VirtualClock;
+  readonly #transmit: (bytes: Uint8Array) => void;
+  #cancel: (() => void) | undefined;
+  #wakeMs = Infinity;
+  #running = true;
+  /** The most bytes it held out of order. */
+  peakBytesHeld = 0;
+
+  constructor({ clock, network, random, gsi, firstSqn, rate }: PgmNodeOptions) {
+    this.#clock = clock;
+    this.session = new PgmSession({
+      stream: { gsi, sourcePort: 32769, destinationPort: 3055 },
+      sourceNla: 0x0a4d_0001,
+      groupNla: 0xefc0_0701,
+      budget: new Budget({ rate: rate ?? 100_000_000, repairShare: 0.25, burstMs: 2 }),
+      counters: this.counters,
+      random,
+      ...(firstSqn === undefined ? {} : { firstSqn }),
+    });
+    this.session.listen();
+    this.#transmit = network.attach((bytes) => {
+      if (!this.#running) return;
+      this.session.handleDatagram(bytes, clock.nowMs());
+      this.#serve();
+    });
+  }
+
+  send(payload: Uint8Array): boolean {
+    const taken = this.session.send(payload, this.#clock.nowMs());
+    this.#serve();
+    return taken;
+  }
+
+  close(): void {
+    this.session.close(this.#clock.nowMs());
+    this.#serve();
+  }
+
+  /** Falls silent and deaf, as by a crash. */
+  kill(): void {
+    this.#running = false;
+    this.#cancel?.();
+  }
+
+  /** The payloads of an origin, or of all, in the order they came. */
+  received(origin?: string): Uint8Array[] {
+    return this.events.flatMap((event) =>
+      event.type === "message" && (origin ?? event.origin) === event.origin ? [event.payload] : []
+    );
+  }
+
+  /** How many packets were announced as lost. */
+  get lost(): number {
+    return this.events.reduce((sum, event) => sum + (event.type === "lost" ? event.count : 0), 0);
+  }
+
+  #serve(): void {
+    const nowMs = this.#clock.nowMs();
+    for (;;) {
+      const packet = this.session.pollTransmit(nowMs);
+      if (packet === undefined) break;
+      this.#transmit(packet);
+    }
+    for (;;) {
+      const event = this.session.pollEvent();
+      if (event === undefined) break;
+      this.events.push(event);
+    }
+    this.peakBytesHeld = Math.max(this.peakBytesHeld, this.session.bytesHeld);
+    this.#arm();
+  }
+
+  #arm(): void {
+    const wakeMs = this.session.nextTimeoutMs();
+    if (wakeMs === this.#wakeMs) return;
+    this.#cancel?.();
+    this.#wakeMs = wakeMs;
+    if (wakeMs === Infinity) return;
+    this.#cancel = this.#clock.after(wakeMs - this.#clock.nowMs(), () => {
+      this.#wakeMs = Infinity;
+      this.session.handleTimeout(this.#clock.nowMs());
+      this.#serve();
+    });
+  }
+}
