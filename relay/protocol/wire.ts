@@ -36,7 +36,13 @@ const SHORT_TEXT = 32;
 export class WireReader extends PbfReader {
   /** Hands each field's number to `field`, which reads the value or leaves it to be skipped. */
   fields(field: (tag: number) => void): void {
-    for (let tag = this.nextField(); tag !== 0; tag = this.nextField()) field(tag);
+    while (this.pos < this.length) {
+      const tag = this.nextField();
+      if (tag === 0) throw new DecodeError("it has a field of number 0");
+      const valueAt = this.pos;
+      field(tag);
+      if (this.pos === valueAt) this.skip(this.type);
+    }
     if (this.pos !== this.length) throw new DecodeError("it does not end where it should");
   }
 
