@@ -35,6 +35,7 @@ const PARTS: readonly { readonly name: string; readonly limitS: number }[] = [
 ];
 
 const DEFAULT_LIMIT_S = 300;
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 /** The soak runs more seeds and longer loads. */
 const SOAK_FACTOR = 10;
 
@@ -93,8 +94,19 @@ export function count(output: string, success: boolean): Count {
 async function run(part: Part, soak: boolean): Promise<Count> {
   const started = performance.now();
   const limitS = part.limitS * (soak ? SOAK_FACTOR : 1);
+  const { success, output, late } = await denoTest(part.files, limitS);
+  const result = count(output, success);
+  const verdict = result.failed ? `${result.failed} FAILED` : "ok";
+  console.log(`${timed(part.name, started)}  ${result.passed} passed  ${verdict}`);
+  if (result.failed) console.log(output.trimEnd());
+  if (late) console.log(`${part.name}: stopped after its limit of ${limitS} s`);
+  return result;
+}
+
+/** `deno test` in a process group of its own, so that whatever it leaves running ends with it. */
+async function denoTest(files: readonly string[], limitS: number) {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["test", "-A", "--no-prompt", ...part.files],
+    args: ["test", "-A", "--no-prompt", ...files],
     env: { NO_COLOR: "1" },
     stdin: "null",
     stdout: "piped",
@@ -106,21 +118,25 @@ async function run(part: Part, soak: boolean): Promise<Count> {
     late = true;
     killGroup(child.pid);
   }, limitS * 1000);
+  // The terminal's Ctrl-C does not reach that group.
+  const abandon = () => {
+    killGroup(child.pid);
+    Deno.exit(130);
+  };
+  for (const signal of SIGNALS) Deno.addSignalListener(signal, abandon);
   const { success, stdout, stderr } = await child.output();
+  for (const signal of SIGNALS) Deno.removeSignalListener(signal, abandon);
   clearTimeout(limit);
-  const output = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
-  const result = count(output, success);
-  const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  const verdict = result.failed ? `${result.failed} FAILED` : "ok";
-  console.log(
-    `${part.name.padEnd(10)} ${seconds.padStart(6)} s  ${result.passed} passed  ${verdict}`,
-  );
-  if (result.failed) console.log(output.trimEnd());
-  if (late) console.log(`${part.name}: stopped after its limit of ${limitS} s`);
-  return result;
+  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { success, output: decode(stdout) + decode(stderr), late };
 }
 
-/** The part and whatever it started: it leads a process group of its own. */
+function timed(name: string, started: number): string {
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  return `${name.padEnd(10)} ${seconds.padStart(6)} s`;
+}
+
+/** Ends a process group, if it is still there. */
 function killGroup(pid: number): void {
   try {
     Deno.kill(-pid, "SIGKILL");
@@ -184,9 +200,7 @@ async function main(filters: readonly string[]): Promise<number> {
     console.log(`  to install it: apt-get install -y --no-install-recommends ${debian}`);
     if (ci) failed += suites.length;
   }
-  console.log(
-    `${"total".padEnd(10)} ${((performance.now() - started) / 1000).toFixed(1).padStart(6)} s`,
-  );
+  console.log(timed("total", started));
   console.log(`${passed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
 }
