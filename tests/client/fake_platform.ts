@@ -61,6 +61,8 @@ export class FakePlatform implements Platform {
 
   /** Lets time pass, timer by timer. */
   async advance(ms: number): Promise<void> {
+    // What has just happened may set a timer a turn later.
+    await turn();
     const untilMs = this.nowMs + ms;
     for (;;) {
       const [next] = [...this.#timers].sort((a, b) => a.atMs - b.atMs);
