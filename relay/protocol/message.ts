@@ -54,7 +54,8 @@ export function messageId(message: Pick<Message, "origin" | "slot" | "seq">): st
   return `${message.origin}.${message.slot.toString(36)}.${message.seq.toString(36)}`;
 }
 
-const ID = /^([A-Za-z0-9_-]{8})\.([0-9a-z]{1,3})\.([0-9a-z]{1,11})$/;
+/** Without leading zeros, so that a message has one id only. */
+const ID = /^([A-Za-z0-9_-]{8})\.(0|[1-9a-z][0-9a-z]{0,2})\.([1-9a-z][0-9a-z]{0,10})$/;
 
 /** Reads a message id; undefined if `text` is not one. */
 export function parseMessageId(

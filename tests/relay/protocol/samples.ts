@@ -14,10 +14,9 @@ export function int(random: Random, below: number): number {
   return Math.floor(random() * below);
 }
 
+/** One of `from`, which is not empty. */
 export function pick<T>(random: Random, from: readonly T[]): T {
-  const picked = from[int(random, from.length)];
-  if (picked === undefined) throw new RangeError("nothing to pick from");
-  return picked;
+  return from[int(random, from.length)] as T;
 }
 
 /** Small numbers, numbers around powers of two, and any safe integer, from `min` on. */
