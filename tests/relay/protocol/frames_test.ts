@@ -1,0 +1,403 @@
+import assert from "node:assert/strict";
+import { FrameReader } from "../../../relay/protocol/frame_reader.ts";
+import {
+  type Announcement,
+  decodeAnnouncement,
+  encodeAnnouncement,
+  encodeFrame,
+  type Frame,
+  FRAME_HEADER_BYTES,
+  MAX_FRAME_BYTES,
+  MAX_ID,
+} from "../../../relay/protocol/frames.ts";
+import type { AgedMessage, CatchUp } from "../../../relay/protocol/log/catch_up.ts";
+import type { Range } from "../../../relay/protocol/message.ts";
+import { slotOf } from "../../../relay/protocol/slot.ts";
+import { DecodeError, WireWriter } from "../../../relay/protocol/wire.ts";
+import { seededRandom } from "../../support/random.ts";
+import {
+  flipped,
+  int,
+  pick,
+  type Random,
+  randomBytes,
+  randomMessage,
+  randomNumber,
+  randomOrigin,
+  randomSlots,
+  randomText,
+  randomVector,
+} from "./samples.ts";
+
+function some<T>(random: Random, max: number, make: () => T): T[] {
+  return Array.from({ length: int(random, max + 1) }, make);
+}
+
+function randomAnnouncement(random: Random): Announcement {
+  return {
+    origin: randomOrigin(random),
+    node: `n${randomText(random, 10)}`,
+    region: "local",
+    host: "127.0.0.1",
+    port: 1 + int(random, 65535),
+    groups: some(random, 32, () => int(random, 33)),
+    tableEpoch: randomNumber(random),
+    solicit: random() < 0.5,
+  };
+}
+
+function randomCatchUp(random: Random): CatchUp {
+  const tag = randomText(random, 5).replaceAll(/[{}]/g, "") || "t";
+  const channel = () => `${int(random, 100)}{${tag}}`;
+  const entry = (): AgedMessage => ({
+    message: randomMessage(random, channel()),
+    ageMs: randomNumber(random),
+  });
+  const range = (): Range => {
+    const from = randomNumber(random, 1);
+    return {
+      origin: randomOrigin(random),
+      from,
+      to: Math.min(from + int(random, 5), Number.MAX_SAFE_INTEGER),
+    };
+  };
+  return {
+    slot: slotOf(`{${tag}}`),
+    start: randomVector(random, 3),
+    messages: some(random, 4, entry),
+    held: some(random, 2, entry),
+    lost: some(random, 3, range),
+    floors: new Map(
+      some(random, 3, () => [pick(random, ["", channel()]), randomVector(random, 3)]),
+    ),
+    end: randomVector(random, 3),
+    idleMs: randomVector(random, 3),
+  };
+}
+
+function randomFrame(random: Random): Frame {
+  return pick<() => Frame>(random, [
+    () => ({ type: "hello", version: 1 + int(random, 9), origin: randomOrigin(random), node: "a" }),
+    () => ({
+      type: "pull",
+      id: int(random, MAX_ID),
+      groups: some(random, 5, () => int(random, 33)),
+      slots: new Map(randomSlots(random, 5).map((slot) => [slot, randomVector(random, 3)])),
+    }),
+    () => ({ type: "catch_up", id: int(random, MAX_ID), catchUp: randomCatchUp(random) }),
+    () => ({ type: "pull_done", id: int(random, MAX_ID) }),
+    () => ({
+      type: "origins",
+      heard: [...randomVector(random, 5)].map(([origin, ageMs]) => ({ origin, ageMs })),
+    }),
+  ])();
+}
+
+function encode(...frames: Frame[]): Uint8Array<ArrayBuffer> {
+  const parts = frames.flatMap((frame) => [...encodeFrame(frame)]);
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+/** Reads `bytes` in pieces of as many bytes as `next` says, from one buffer that is used again. */
+function read(bytes: Uint8Array, next: () => number): Frame[] {
+  const reader = new FrameReader();
+  const frames: Frame[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const chunk = new Uint8Array(bytes.subarray(at, at + next()));
+    frames.push(...reader.push(chunk));
+    at += chunk.length;
+    chunk.fill(0xff);
+  }
+  return frames;
+}
+
+Deno.test("any announcement comes back as it went", () => {
+  for (let seed = 0; seed < 500; seed++) {
+    const announcement = randomAnnouncement(seededRandom(seed));
+    assert.deepEqual(
+      decodeAnnouncement(encodeAnnouncement(announcement)),
+      announcement,
+      `seed ${seed}`,
+    );
+  }
+});
+
+Deno.test("what is no announcement is refused", async (test) => {
+  const good = randomAnnouncement(seededRandom(1));
+  const cases: Record<string, Uint8Array> = {
+    "nothing": new Uint8Array(),
+    "no node": encodeAnnouncement({ ...good, node: "" }),
+    "no region": encodeAnnouncement({ ...good, region: "" }),
+    "a host with a line end": encodeAnnouncement({ ...good, host: "a\n" }),
+    "port 0": encodeAnnouncement({ ...good, port: 0 }),
+    "a port of 17 bits": encodeAnnouncement({ ...good, port: 65536 }),
+    "a group of 17 bits": encodeAnnouncement({ ...good, groups: [65536] }),
+  };
+  for (const [name, bytes] of Object.entries(cases)) {
+    await test.step(name, () => {
+      assert.throws(() => decodeAnnouncement(bytes), DecodeError);
+    });
+  }
+});
+
+Deno.test("a spoilt announcement is one all the same, or a DecodeError", () => {
+  for (let seed = 0; seed < 2000; seed++) {
+    const random = seededRandom(seed);
+    const good = encodeAnnouncement(randomAnnouncement(random));
+    const bytes = pick(random, [
+      () => good.subarray(0, int(random, good.length)),
+      () => flipped(random, good),
+      () => randomBytes(random, 60),
+    ])();
+    try {
+      decodeAnnouncement(bytes);
+    } catch (error) {
+      assert.ok(error instanceof DecodeError, `seed ${seed}: ${error}`);
+    }
+  }
+});
+
+Deno.test("frames come back as they went, one byte at a time, in random pieces, and at once", () => {
+  for (let seed = 0; seed < 300; seed++) {
+    const random = seededRandom(seed);
+    const frames = some(random, 6, () => randomFrame(random));
+    const bytes = encode(...frames);
+    assert.deepEqual(read(bytes, () => 1), frames, `seed ${seed}`);
+    assert.deepEqual(read(bytes, () => 1 + int(random, 50)), frames, `seed ${seed}`);
+    assert.deepEqual(read(bytes, () => bytes.length), frames, `seed ${seed}`);
+  }
+});
+
+Deno.test("a stream cut off anywhere gives the frames before the cut", () => {
+  const random = seededRandom(5);
+  const frames = Array.from({ length: 4 }, () => randomFrame(random));
+  const bytes = encode(...frames);
+  for (let length = 0; length < bytes.length; length++) {
+    const part = read(bytes.subarray(0, length), () => 64);
+    assert.deepEqual(part, frames.slice(0, part.length));
+    assert.ok(part.length < frames.length);
+  }
+});
+
+Deno.test("a spoilt stream gives frames or a DecodeError", () => {
+  for (let seed = 0; seed < 1500; seed++) {
+    const random = seededRandom(seed);
+    const bytes = pick(random, [
+      () => flipped(random, encode(randomFrame(random), randomFrame(random))),
+      () => wrapped(randomBytes(random, 40)),
+    ])();
+    try {
+      read(bytes, () => 100);
+    } catch (error) {
+      assert.ok(error instanceof DecodeError, `seed ${seed}: ${error}`);
+    }
+  }
+});
+
+/** Bytes with their length before them. */
+function wrapped(body: Uint8Array): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(FRAME_HEADER_BYTES + body.length);
+  new DataView(bytes.buffer).setUint32(0, body.length);
+  bytes.set(body, FRAME_HEADER_BYTES);
+  return bytes;
+}
+
+/** A frame of kind `tag` whose fields `write` writes. */
+function frame(tag: number, write: (writer: WireWriter) => void): Uint8Array<ArrayBuffer> {
+  const writer = new WireWriter();
+  writer.nested(tag, () => write(writer));
+  return wrapped(writer.bytes());
+}
+
+Deno.test("a frame of a kind still to come is passed over", () => {
+  const done: Frame = { type: "pull_done", id: 1 };
+  const bytes = [
+    ...frame(99, (to) => to.writeVarintField(1, 1)),
+    ...wrapped(new Uint8Array()),
+    ...encode(done),
+  ];
+  assert.deepEqual(read(Uint8Array.from(bytes), () => 7), [done]);
+});
+
+Deno.test("an oversized frame is refused from its header", () => {
+  const header = new Uint8Array(FRAME_HEADER_BYTES);
+  new DataView(header.buffer).setUint32(0, MAX_FRAME_BYTES + 1);
+  assert.throws(() => read(header, () => 1), DecodeError);
+  new DataView(header.buffer).setUint32(0, MAX_FRAME_BYTES);
+  assert.deepEqual(read(header, () => 1), []);
+  const heard = Array.from({ length: 400_000 }, (_, at) => ({
+    origin: at.toString(36).padStart(8, "0"),
+    ageMs: 0,
+  }));
+  assert.throws(() => [...encodeFrame({ type: "origins", heard })], RangeError);
+});
+
+Deno.test("what is no frame is refused", async (test) => {
+  const other = randomMessage(seededRandom(1), "other");
+  const entry = (to: WireWriter) => to.nested(2, () => to.writeVarintField(2, 1));
+  const range = (from: number, to: number) =>
+    frame(3, (writer) =>
+      writer.nested(7, () => {
+        writer.origin(1, "AAAAAAAA");
+        writer.writeVarintField(2, from);
+        writer.writeVarintField(3, to);
+      }));
+  const catchUp = { ...randomCatchUp(seededRandom(1)), slot: slotOf("other") + 1 };
+  const empty = { messages: [], held: [], lost: [], floors: new Map() };
+  const cases: Record<string, Uint8Array> = {
+    "a hello without origin": frame(1, (to) => to.text(3, "a")),
+    "a hello without node": frame(1, (to) => to.origin(2, "AAAAAAAA")),
+    "a pull of a slot over 16383": frame(
+      2,
+      (to) => to.nested(2, () => to.writeVarintField(1, 16384)),
+    ),
+    "a pull that names a slot twice": frame(2, (to) => {
+      to.nested(2, () => to.writeVarintField(1, 1));
+      to.nested(2, () => to.writeVarintField(1, 1));
+    }),
+    "a pull id of 33 bits": frame(2, (to) => to.writeVarintField(1, 2 ** 32)),
+    "a packed list that ends within a number": frame(
+      2,
+      (to) => to.writeBytesField(3, Uint8Array.of(1, 0x80)),
+    ),
+    "an entry without message": frame(3, (to) => to.nested(5, () => entry(to))),
+    "an empty range": range(5, 4),
+    "a range from 0": range(0, 4),
+    "a message of another slot": encode({
+      type: "catch_up",
+      id: 1,
+      catchUp: { ...catchUp, ...empty, messages: [{ message: other, ageMs: 0 }] },
+    }),
+    "a held message of another slot": encode({
+      type: "catch_up",
+      id: 1,
+      catchUp: { ...catchUp, ...empty, held: [{ message: other, ageMs: 0 }] },
+    }),
+    "a floor of another slot": encode({
+      type: "catch_up",
+      id: 1,
+      catchUp: { ...catchUp, ...empty, floors: new Map([["other", new Map()]]) },
+    }),
+    "a floor of an invalid channel": encode({
+      type: "catch_up",
+      id: 1,
+      catchUp: { ...catchUp, ...empty, slot: slotOf("a\n"), floors: new Map([["a\n", new Map()]]) },
+    }),
+    "a catch-up of the wrong wire type": (() => {
+      const writer = new WireWriter();
+      writer.writeVarintField(3, 1);
+      return wrapped(writer.bytes());
+    })(),
+  };
+  for (const [name, bytes] of Object.entries(cases)) {
+    await test.step(name, () => {
+      assert.throws(() => read(bytes, () => bytes.length), DecodeError);
+    });
+  }
+});
+
+Deno.test("a large catch-up travels in parts, between which other frames may come", () => {
+  const random = seededRandom(9);
+  const catchUp = randomCatchUp(random);
+  const channel = [...catchUp.floors.keys()].find((name) => name !== "") ?? "0{x}";
+  const messages = Array.from({ length: 12 }, (_, at) => ({
+    message: { ...randomMessage(random, channel), data: new Uint8Array(400_000).fill(at) },
+    ageMs: at,
+  }));
+  const frames = [1, 2].map((id): Frame => ({
+    type: "catch_up",
+    id,
+    catchUp: {
+      ...catchUp,
+      slot: slotOf(channel),
+      floors: new Map(),
+      held: [],
+      messages: messages.slice(id),
+    },
+  }));
+  const done: Frame = { type: "pull_done", id: 7 };
+  const [first = [], second = []] = frames.map((frame) => [...encodeFrame(frame)]);
+  assert.ok(first.length > 3);
+  for (const part of first) assert.ok(part.length < 1.5 * 1024 * 1024);
+
+  const reader = new FrameReader();
+  const received: Frame[] = [];
+  for (let at = 0; at < Math.max(first.length, second.length); at++) {
+    for (const bytes of [first[at], second[at], ...encodeFrame(done)]) {
+      if (bytes) received.push(...reader.push(bytes));
+    }
+  }
+  assert.deepEqual(received.filter(({ type }) => type === "catch_up"), frames);
+  assert.equal(received.length, 2 + Math.max(first.length, second.length));
+});
+
+Deno.test("parts are encoded only as they are asked for", () => {
+  let asked = 0;
+  const message = { ...randomMessage(seededRandom(1), "a"), data: "x".repeat(600_000) };
+  const messages = Array.from({ length: 10 }, () => ({
+    message,
+    get ageMs() {
+      return ++asked;
+    },
+  }));
+  const nothing = {
+    start: new Map(),
+    held: [],
+    lost: [],
+    floors: new Map(),
+    end: new Map(),
+    idleMs: new Map(),
+  };
+  const parts = encodeFrame({
+    type: "catch_up",
+    id: 1,
+    catchUp: { ...nothing, slot: slotOf("a"), messages },
+  });
+  parts.next();
+  assert.equal(asked, 2);
+});
+
+Deno.test("a catch-up that never ends is refused", () => {
+  const part = frame(3, (to) => {
+    to.writeBooleanField(3, true);
+    to.writeBytesField(99, new Uint8Array(MAX_FRAME_BYTES - 100));
+  });
+  const reader = new FrameReader();
+  assert.throws(() => {
+    for (let parts = 0; parts < 100; parts++) [...reader.push(part)];
+  }, DecodeError);
+});
+
+Deno.test("what a part names a second time is refused", () => {
+  const part = frame(3, (to) => {
+    to.writeBooleanField(3, true);
+    to.positions(4, new Map([["AAAAAAAA", 1]]));
+  });
+  assert.throws(() => read(Uint8Array.from([...part, ...part]), () => 9), DecodeError);
+});
+
+Deno.test("ages are rounded to milliseconds", () => {
+  const message = randomMessage(seededRandom(1), "a");
+  const catchUp: CatchUp = {
+    slot: slotOf("a"),
+    start: new Map(),
+    messages: [{ message, ageMs: 1.4 }],
+    held: [],
+    lost: [],
+    floors: new Map(),
+    end: new Map(),
+    idleMs: new Map([["AAAAAAAA", 2.6]]),
+  };
+  const [back] = read(encode({ type: "catch_up", id: 0, catchUp }), () => 10);
+  assert.deepEqual(back, {
+    type: "catch_up",
+    id: 0,
+    catchUp: { ...catchUp, messages: [{ message, ageMs: 1 }], idleMs: new Map([["AAAAAAAA", 3]]) },
+  });
+});
