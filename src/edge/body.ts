@@ -7,8 +7,14 @@ import { GroundwaveError } from "../../relay/protocol/errors.ts";
 import type { Host } from "./host.ts";
 import type { Limits } from "./limits.ts";
 
-/** Up to this declared length a body is read in one go: what it may hold back at most is little. */
+/**
+ * Up to this declared length a body is read in one go and without a timer, which would cost more than the reading: one
+ * that never comes holds no more than any idle connection.
+ */
 const SMALL_BYTES = 64 * 1024;
+
+/** A byte order mark is data like any other. */
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 export class BodyReader {
   readonly #host: Host;
@@ -50,11 +56,12 @@ export class BodyReader {
     limitBytes: number,
     claim: { bytes: number },
   ): Promise<Uint8Array<ArrayBuffer>> {
-    if (request.body === null) return new Uint8Array();
     if (declared !== undefined && declared <= SMALL_BYTES) {
-      this.#claim(claim, declared);
-      return new Uint8Array(await this.#arriving(request.arrayBuffer(), () => {}));
+      const body = await request.arrayBuffer().catch(brokeOff);
+      this.#claim(claim, body.byteLength);
+      return new Uint8Array(body);
     }
+    if (request.body === null) return new Uint8Array();
     const reader = request.body.getReader(), chunks: Uint8Array[] = [];
     const reading = async () => {
       for (let next = await reader.read(); !next.done; next = await reader.read()) {
@@ -89,24 +96,27 @@ export class BodyReader {
       return await Promise.race([reading, late]);
     } catch (cause) {
       letGo();
-      if (cause instanceof GroundwaveError) throw cause;
-      throw new GroundwaveError("bad_request", "the body broke off", { cause });
+      return cause instanceof GroundwaveError ? Promise.reject(cause) : brokeOff(cause);
     } finally {
       cancel();
     }
   }
 }
 
-/** The body as text; a byte order mark is data like any other. @throws {GroundwaveError} `encoding_invalid`. */
+/** Bytes as text. @throws {GroundwaveError} `encoding_invalid`. */
 export function decodeText(bytes: Uint8Array): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    return UTF8.decode(bytes);
   } catch {
     throw new GroundwaveError(
       "encoding_invalid",
-      "the body is not UTF-8; send binary data as application/octet-stream",
+      "not UTF-8; send binary data as application/octet-stream",
     );
   }
+}
+
+function brokeOff(cause: unknown): never {
+  throw new GroundwaveError("bad_request", "the body broke off", { cause });
 }
 
 function declaredBytes(request: Request): number | undefined {

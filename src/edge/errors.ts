@@ -4,8 +4,8 @@
  * @module
  */
 import type { Context } from "hono";
-import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { GroundwaveError } from "../../relay/protocol/errors.ts";
+import { answerJson } from "./answer.ts";
 import type { Core } from "./core.ts";
 
 /** Seconds after which to try again where nobody knows better. */
@@ -19,15 +19,14 @@ export function answerError(core: Core): (thrown: Error, c: Context) => Response
       core.log("error", "a request failed", { path: c.req.path, cause: String(error.cause) });
     }
     core.counters.errors.add(error.code);
-    const retryAfterS = retryAfter(error);
-    if (retryAfterS !== undefined) c.header("Retry-After", String(retryAfterS));
-    return c.json(error, error.class.status as ContentfulStatusCode);
+    return answerJson(error, retryAfter(error), error.class.status);
   };
 }
 
 /** Whole seconds, only for what is to be tried again. */
-function retryAfter(error: GroundwaveError): number | undefined {
-  const { status, retry } = error.class;
-  if (retry !== "yes" || (status !== 429 && status !== 503)) return undefined;
-  return Math.max(1, Math.ceil(error.options.retryAfterS ?? RETRY_AFTER_S));
+function retryAfter(error: GroundwaveError): Record<string, string> {
+  const { status } = error.class;
+  if (status !== 429 && status !== 503) return {};
+  const seconds = Math.ceil(error.options.retryAfterS ?? RETRY_AFTER_S);
+  return { "Retry-After": String(Math.max(1, seconds)) };
 }

@@ -3,22 +3,18 @@
  *
  * @module
  */
+import { answerJson, NO_STORE } from "./answer.ts";
 import type { Core, Handler } from "./core.ts";
 
-const NO_STORE = { "Cache-Control": "no-store" };
-
 export function healthHandler(core: Core): Handler {
-  return (c) => c.json({ status: "ok", node: core.upstream.node.id }, 200, NO_STORE);
+  return () => answerJson({ status: "ok", node: core.upstream.node.id }, NO_STORE);
 }
 
 export function readyHandler(core: Core): Handler {
-  return (c) => {
+  return () => {
     const { ready, reasons } = core.upstream.readiness();
-    if (core.connections.draining) {
-      return c.json({ status: "unavailable", reasons: ["draining", ...reasons] }, 503, NO_STORE);
-    }
-    return ready
-      ? c.json({ status: "ready" }, 200, NO_STORE)
-      : c.json({ status: "unavailable", reasons }, 503, NO_STORE);
+    if (ready && !core.connections.draining) return answerJson({ status: "ready" }, NO_STORE);
+    const why = core.connections.draining ? ["draining", ...reasons] : reasons;
+    return answerJson({ status: "unavailable", reasons: why }, NO_STORE, 503);
   };
 }

@@ -8,7 +8,9 @@
 export interface Limits {
   /** Bytes of one WebSocket frame in. */
   readonly frameBytes: number;
-  /** Messages of one batch; also operations of one WebSocket frame. */
+  /** Operations of one WebSocket frame in. */
+  readonly frameOperations: number;
+  /** Messages of one batch. */
   readonly batchMessages: number;
   /** Bytes of one batch's body. */
   readonly batchBytes: number;
@@ -46,6 +48,7 @@ const KIB = 1024, MIB = 1024 * KIB, MINUTE_MS = 60_000;
 
 export const DEFAULT_LIMITS: Limits = {
   frameBytes: 2 * MIB,
+  frameOperations: 10_000,
   batchMessages: 1000,
   batchBytes: 8 * MIB,
   bodiesBytes: 128 * MIB,

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Metric } from "../../relay/protocol/upstream.ts";
+import { answer, NO_STORE } from "./answer.ts";
 import { TRANSPORTS } from "./connections.ts";
 import type { Connections, Transport } from "./connections.ts";
 import type { Core, Handler } from "./core.ts";
@@ -31,12 +32,9 @@ export class Counters {
 }
 
 export function metricsHandler(core: Core): Handler {
-  return (c) => {
+  return () => {
     const metrics = [...edgeMetrics(core.counters, core.connections), ...core.upstream.metrics()];
-    return c.body(renderMetrics(metrics), 200, {
-      "Content-Type": "text/plain; version=0.0.4; charset=utf-8",
-      "Cache-Control": "no-store",
-    });
+    return answer(renderMetrics(metrics), "text/plain; version=0.0.4; charset=utf-8", NO_STORE);
   };
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { answer } from "./answer.ts";
 import type { Handler } from "./core.ts";
 
 /** A file to serve, by its path. */
@@ -25,16 +26,17 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join("; ");
 
+const PAGE_HEADERS = {
+  "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+  "Referrer-Policy": "no-referrer",
+};
+
 /** Serves `asset`; its ETag is set by Hono's middleware. */
 export function assetHandler(asset: Asset): Handler {
-  const headers: Record<string, string> = {
-    "Content-Type": asset.type,
+  const headers = {
     "Cache-Control": "no-cache",
     "X-Content-Type-Options": "nosniff",
+    ...asset.type.startsWith("text/html") && PAGE_HEADERS,
   };
-  if (asset.type.startsWith("text/html")) {
-    headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY;
-    headers["Referrer-Policy"] = "no-referrer";
-  }
-  return (c) => c.body(asset.body, 200, headers);
+  return () => answer(asset.body, asset.type, headers);
 }

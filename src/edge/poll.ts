@@ -12,6 +12,7 @@ import type {
   SubscribeRequest,
 } from "../../relay/protocol/upstream.ts";
 import { parseCursor } from "../../relay/protocol/cursor.ts";
+import { answer, NO_STORE } from "./answer.ts";
 import type { Connection } from "./connections.ts";
 import type { Core, EdgeContext, Handler } from "./core.ts";
 import { demandSubscribe } from "./grants.ts";
@@ -22,7 +23,7 @@ export function historyHandler(core: Core): Handler {
   return async (c) => {
     const { channels, after, limit } = parse(historyQuery, readerInput(core, c, "limit"));
     demandSubscribe(await core.grants.of(c.req.raw), channels);
-    return answer(core, c, await read(core, { channels, start: after, limit }));
+    return answerPage(core, await read(core, { channels, start: after, limit }));
   };
 }
 
@@ -35,11 +36,14 @@ export function pollHandler(core: Core): Handler {
       const limit = core.limits.pageMessages;
       const held = await read(core, { channels, start: after, limit });
       if (wait === 0 || c.req.raw.method === "HEAD" || held.events.some(isNews)) {
-        return answer(core, c, held);
+        return answerPage(core, held);
       }
       const waiter = new Waiter(core), start = parseCursor(held.cursor);
       place.take(waiter);
-      return answer(core, c, await waiter.wait({ channels, start }, wait * 1000, c.req.raw.signal));
+      return answerPage(
+        core,
+        await waiter.wait({ channels, start }, wait * 1000, c.req.raw.signal),
+      );
     } finally {
       place.release();
     }
@@ -79,7 +83,7 @@ function isNews({ type }: StreamEvent): boolean {
   return type === "message" || type === "gap";
 }
 
-function answer(core: Core, c: EdgeContext, { events, cursor }: Page): Response {
+function answerPage(core: Core, { events, cursor }: Page): Response {
   const messages: string[] = [], gaps: string[] = [];
   for (const event of events) {
     if (event.type === "message") messages.push(core.json(event));
@@ -89,7 +93,7 @@ function answer(core: Core, c: EdgeContext, { events, cursor }: Page): Response 
   // One gap is an object, as on the other transports; several, of several channels, are an array.
   const gap = gaps.length === 0 ? "" : `,"gap":${gaps.length === 1 ? gaps[0] : `[${gaps}]`}`;
   const body = `{"messages":[${messages}],"cursor":${JSON.stringify(cursor)}${gap}}`;
-  return c.body(body, 200, { "Content-Type": "application/json", "Cache-Control": "no-store" });
+  return answer(body, "application/json", NO_STORE);
 }
 
 /** A poll that found nothing and waits for the first event, and for what comes with it. */

@@ -7,8 +7,9 @@ import { checkChannel } from "../../relay/protocol/channel.ts";
 import { MAX_DATA_BYTES } from "../../relay/protocol/data.ts";
 import { type ErrorBody, GroundwaveError } from "../../relay/protocol/errors.ts";
 import type { AckLevel, Draft, Published } from "../../relay/protocol/upstream.ts";
+import { answerJson } from "./answer.ts";
 import { decodeText } from "./body.ts";
-import type { Core, EdgeContext, Handler } from "./core.ts";
+import type { Core, Handler } from "./core.ts";
 import { demandPublish, type Grant } from "./grants.ts";
 import { decodePercent, Query, rawPath } from "./query.ts";
 import { batch, batchItem, parse, parseJson, present, publishOptions } from "./schema.ts";
@@ -36,8 +37,8 @@ export function publishHandler(core: Core): Handler {
     const options = parse(publishOptions, optionsOf(request.headers, query));
     const grant = await core.grants.of(request);
     return channel === undefined
-      ? await publishBatch(core, c, grant, options)
-      : await publishOne(core, c, grant, { channel, ...options });
+      ? await publishBatch(core, request, grant, options)
+      : await publishOne(core, request, grant, { channel, ...options });
   };
 }
 
@@ -57,26 +58,26 @@ export async function publish(core: Core, grant: Grant, draft: Draft): Promise<P
 
 async function publishOne(
   core: Core,
-  c: EdgeContext,
+  request: Request,
   grant: Grant,
   draft: Omit<Draft, "data">,
 ): Promise<Response> {
-  const binary = mediaType(c.req.raw) === BINARY_TYPE;
+  const binary = mediaType(request) === BINARY_TYPE;
   const published = await core.bodies.use(
-    c.req.raw,
+    request,
     MAX_DATA_BYTES,
     (body) => publish(core, grant, { ...draft, data: binary ? body : decodeText(body) }),
   );
-  return c.json(published);
+  return answerJson(published);
 }
 
 async function publishBatch(
   core: Core,
-  c: EdgeContext,
+  request: Request,
   grant: Grant,
   { ack, ...rest }: PublishOptions,
 ): Promise<Response> {
-  const type = mediaType(c.req.raw);
+  const type = mediaType(request);
   if (type !== JSON_TYPE && type !== NDJSON_TYPE) {
     throw new GroundwaveError(
       "unsupported_media_type",
@@ -87,13 +88,13 @@ async function publishBatch(
   if (option) {
     throw new GroundwaveError("bad_request", `${option} is given by each message of a batch`);
   }
-  const results = await core.bodies.use(c.req.raw, core.limits.batchBytes, async (body) => {
+  const results = await core.bodies.use(request, core.limits.batchBytes, async (body) => {
     const items = readBatch(decodeText(body), type, core.limits.batchMessages);
     const level = items.ack ?? ack;
     // All are on their way before the first is answered; the upstream keeps the order of the calls.
     return await Promise.all(items.messages.map((item) => publishItem(core, grant, item, level)));
   });
-  return c.json({ results });
+  return answerJson({ results });
 }
 
 /** @throws {GroundwaveError} `bad_request`, `too_large` for the batch as a whole. */
@@ -153,12 +154,7 @@ function optionsOf(headers: Headers, query: Query): Record<string, unknown> {
 function headerText(value: string | null): string | undefined {
   // deno-lint-ignore no-control-regex
   if (value === null || /^[\x00-\x7f]*$/.test(value)) return value ?? undefined;
-  try {
-    const bytes = Uint8Array.from(value, (character) => character.charCodeAt(0));
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    throw new GroundwaveError("encoding_invalid", "a header is not UTF-8; use the query instead");
-  }
+  return decodeText(Uint8Array.from(value, (character) => character.charCodeAt(0)));
 }
 
 function mediaType(request: Request): string {

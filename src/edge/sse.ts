@@ -5,18 +5,17 @@
  */
 import { GroundwaveError } from "../../relay/protocol/errors.ts";
 import type { Sink, StreamEvent, Subscription } from "../../relay/protocol/upstream.ts";
+import { answer, NO_STORE } from "./answer.ts";
 import type { Connection, Place } from "./connections.ts";
-import type { Core, EdgeContext, Handler } from "./core.ts";
+import type { Core, Handler } from "./core.ts";
 import { demandSubscribe } from "./grants.ts";
 import { Query } from "./query.ts";
 import { errorBlock, keepAliveBlock, openingBlock, sseRenderer } from "./render.ts";
 import { parse, present, sseQuery } from "./schema.ts";
 
-const HEADERS = {
-  "Content-Type": "text/event-stream",
-  "Cache-Control": "no-store",
-  "X-Accel-Buffering": "no",
-};
+const TYPE = "text/event-stream";
+/** nginx would gather events otherwise. */
+const HEADERS = { ...NO_STORE, "X-Accel-Buffering": "no" };
 
 /** Reconnection times are spread over half to one and a half of the middle. */
 const JITTER_FLOOR = 0.5;
@@ -37,13 +36,13 @@ export function sseHandler(core: Core): Handler {
       }),
     );
     demandSubscribe(await core.grants.of(c.req.raw), channels);
-    if (c.req.raw.method === "HEAD") return c.body(null, 200, HEADERS);
+    if (c.req.raw.method === "HEAD") return answer(null, TYPE, HEADERS);
     const render = renderers[format ?? (channels.length > 1 ? "json" : "raw")];
     const place = core.connections.admit("sse", c.env.remoteAddress);
     const reader = new SseReader(core, render, place);
     try {
       const subscription = await core.upstream.subscribe({ channels, start: after }, reader);
-      return c.body(reader.stream(subscription), 200, HEADERS);
+      return answer(reader.stream(subscription), TYPE, HEADERS);
     } catch (thrown) {
       place.release();
       throw thrown;

@@ -24,7 +24,6 @@ export function socketHandler(core: Core): Handler {
       }),
     );
     if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
-      c.header("Upgrade", "websocket");
       throw new GroundwaveError("bad_request", "a WebSocket handshake is expected here");
     }
     const grant = await core.grants.of(request);

@@ -1,7 +1,8 @@
 /**
  * One WebSocket's conversation: operations in, answers and events out. It knows no socket but by its interface.
  *
- * Subscribes and publishes take effect in the order they arrive and are answered as they are done.
+ * Operations are begun in the order they arrive and answered as they are done. A second subscribe to a channel is
+ * refused: its cursor could not be told from the first one's.
  *
  * @module
  */
@@ -103,7 +104,7 @@ export class SocketConnection implements Connection, SocketEvents {
 
   /** The operations of a frame. @throws {GroundwaveError} if it cannot be taken as one. */
   #lines(text: string | undefined): string[] {
-    const { frameBytes, batchMessages } = this.#core.limits;
+    const { frameBytes, frameOperations } = this.#core.limits;
     if (text === undefined) {
       throw new GroundwaveError("bad_request", "binary frames have no meaning");
     }
@@ -111,8 +112,8 @@ export class SocketConnection implements Connection, SocketEvents {
       throw new GroundwaveError("too_large", `the frame is over ${frameBytes} bytes`);
     }
     const lines = text.split("\n").filter((line) => line.trim() !== "");
-    if (lines.length > batchMessages) {
-      throw new GroundwaveError("too_large", `a frame has at most ${batchMessages} operations`);
+    if (lines.length > frameOperations) {
+      throw new GroundwaveError("too_large", `a frame has at most ${frameOperations} operations`);
     }
     return lines;
   }
@@ -211,7 +212,7 @@ export class SocketConnection implements Connection, SocketEvents {
   #refuse(thrown: unknown, ref: Ref | undefined): void {
     const error = GroundwaveError.from(thrown);
     if (error.code === "internal") {
-      this.#core.log("error", "an operation failed", { cause: String(error.options.cause) });
+      this.#core.log("error", "an operation failed", { cause: String(error.cause) });
     }
     this.#core.counters.errors.add(error.code);
     if (!this.#released) this.#outbox?.write(errorJson(error, present({ ref })));

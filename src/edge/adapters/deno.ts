@@ -4,7 +4,7 @@
  * @module
  */
 import type { Edge } from "../edge.ts";
-import type { EdgeSocket, Host, SocketEvents } from "../host.ts";
+import type { EdgeSocket, Host, RequestInfo, SocketEvents } from "../host.ts";
 
 /** After so many seconds without a sign of life a WebSocket is dropped; half of it brings a ping. */
 const SOCKET_IDLE_S = 30;
@@ -71,7 +71,7 @@ export function serve(edge: Edge, { hostname, port }: ServeOptions): Promise<Ser
   const abort = new AbortController();
   const server = Deno.serve(
     { hostname, port, signal: abort.signal, onListen() {} },
-    (request, { remoteAddr }) => edge.fetch(request, addressOf(remoteAddr)),
+    (request, info) => edge.fetch(request, new ConnectionInfo(info)),
   );
   const stop = async () => {
     await edge.drain();
@@ -87,6 +87,16 @@ export function serve(edge: Edge, { hostname, port }: ServeOptions): Promise<Ser
   });
 }
 
-function addressOf(address: Deno.Addr): { remoteAddress: string } {
-  return { remoteAddress: "hostname" in address ? address.hostname : "" };
+/** Looks the address up only for whom it matters. */
+class ConnectionInfo implements RequestInfo {
+  readonly #info: Deno.ServeHandlerInfo;
+
+  constructor(info: Deno.ServeHandlerInfo) {
+    this.#info = info;
+  }
+
+  get remoteAddress(): string {
+    const address = this.#info.remoteAddr;
+    return "hostname" in address ? address.hostname : "";
+  }
 }
