@@ -4,6 +4,7 @@
  * @module
  */
 import type { Message, Origin, Range, Vector } from "../message.ts";
+import { RangeSets } from "./range_set.ts";
 
 /** A message and how long it has been in the answering relay's LAN, in milliseconds. */
 export interface AgedMessage {
@@ -27,4 +28,14 @@ export interface CatchUp {
   readonly end: Vector;
   /** By origin, how long since its last message, in milliseconds, so that forgetting does not start anew. */
   readonly idleMs: ReadonlyMap<Origin, number>;
+}
+
+/** What the answering relay has passed beyond `vector` and neither sent nor marked: it has dropped it. */
+export function holesOf(answer: CatchUp, vector: Vector): Range[] {
+  const holes = new RangeSets();
+  for (const [origin, seq] of answer.end) holes.add(origin, (vector.get(origin) ?? 0) + 1, seq);
+  for (const { message: { origin, seq } } of answer.messages) holes.delete(origin, seq, seq);
+  for (const { message: { origin, seq } } of answer.held) holes.delete(origin, seq, seq);
+  for (const { origin, from, to } of answer.lost) holes.delete(origin, from, to);
+  return [...holes.ranges()];
 }

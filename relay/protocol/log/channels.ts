@@ -1,0 +1,151 @@
+/**
+ * The channels of a slot: what each retains, its floors, and who listens (DESIGN "Log, cursor, reader").
+ *
+ * A channel has state while it retains something or has a reader. Its state starts with the slot's floors and gives its
+ * own back to them in the end, so that a busy neighbour causes no false gap.
+ *
+ * @module
+ */
+import type { Origin, Seq, Vector } from "../message.ts";
+import { raise } from "../vector.ts";
+import { AgeQueue } from "./age_queue.ts";
+import type { LogReader } from "./reader.ts";
+import type { Entry } from "./timeline.ts";
+
+export class Channel {
+  readonly name: string;
+  /** Highest seq dropped, by origin. */
+  readonly floors: Map<Origin, Seq>;
+  /** Readers of it, live or not. */
+  readers = 0;
+  #count = 0;
+  readonly #byAge = new AgeQueue();
+  readonly #live = new Set<LogReader>();
+  #listed: readonly LogReader[] | undefined = [];
+
+  constructor(name: string, floors: Vector) {
+    this.name = name;
+    this.floors = new Map(floors);
+  }
+
+  /** Messages retained. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Nobody needs its state: nothing retained, no reader. */
+  get isIdle(): boolean {
+    return this.#count === 0 && this.readers === 0;
+  }
+
+  get oldest(): Entry | undefined {
+    return this.#byAge.peek();
+  }
+
+  retain(entry: Entry): void {
+    this.#byAge.push(entry, ++this.#count);
+  }
+
+  /** One of its entries is about to be dropped. */
+  release({ origin, seq }: Entry): void {
+    this.#count--;
+    if ((this.floors.get(origin) ?? 0) < seq) this.floors.set(origin, seq);
+  }
+
+  join(reader: LogReader): void {
+    this.#live.add(reader);
+    this.#listed = undefined;
+  }
+
+  leave(reader: LogReader): void {
+    if (this.#live.delete(reader)) this.#listed = undefined;
+  }
+
+  /** The readers that are live now: a list that later joining and leaving does not touch. */
+  live(): readonly LogReader[] {
+    return this.#listed ??= [...this.#live];
+  }
+}
+
+export class Channels {
+  readonly #channels = new Map<string, Channel>();
+  /** The floors of every channel without state. */
+  readonly #floors = new Map<Origin, Seq>();
+
+  get(name: string): Channel | undefined {
+    return this.#channels.get(name);
+  }
+
+  /** The channel's state, made if need be. */
+  of(name: string): Channel {
+    let channel = this.#channels.get(name);
+    if (!channel) this.#channels.set(name, channel = new Channel(name, this.#floors));
+    return channel;
+  }
+
+  /** To be called when a channel may have become idle: its floors become the slot's. */
+  settle(channel: Channel): void {
+    if (!channel.isIdle || this.#channels.get(channel.name) !== channel) return;
+    raise(this.#floors, channel.floors);
+    this.#channels.delete(channel.name);
+  }
+
+  /** A place whose channel nobody knows is gone: every channel's floor rises. */
+  raiseAll(origin: Origin, seq: Seq): void {
+    const gone = new Map([[origin, seq]]);
+    raise(this.#floors, gone);
+    for (const { floors } of this.#channels.values()) raise(floors, gone);
+  }
+
+  /** The floors above `start` by channel, as a catch-up answer states them; the empty channel is the slot's own. */
+  floorsAbove(start: Vector): Map<string, Vector> {
+    const above = new Map<string, Vector>();
+    const own = pick(this.#floors, start);
+    if (own.size > 0) above.set("", own);
+    for (const { name, floors } of this.#channels.values()) {
+      const picked = pick(floors, start);
+      // One without any is listed too where the slot's would otherwise be taken for it.
+      if (picked.size > 0 || own.size > 0) above.set(name, picked);
+    }
+    return above;
+  }
+
+  /** Takes a peer's floors where they are above `vector`, and answers whether there were any. */
+  take(theirs: ReadonlyMap<string, Vector>, vector: Vector): boolean {
+    const slot = pick(theirs.get("") ?? new Map(), vector);
+    let any = slot.size > 0;
+    if (any) {
+      for (const { name, floors } of this.#channels.values()) {
+        if (!theirs.has(name)) raise(floors, slot);
+      }
+    }
+    for (const [name, floors] of theirs) {
+      if (name === "") continue;
+      const picked = pick(floors, vector);
+      // A listed channel is not in what the peer's slot has dropped: its state must not start from that.
+      if (picked.size > 0 || slot.size > 0) raise(this.of(name).floors, picked);
+      any ||= picked.size > 0;
+    }
+    raise(this.#floors, slot);
+    return any;
+  }
+
+  forget(origin: Origin): void {
+    this.#floors.delete(origin);
+    for (const { floors } of this.#channels.values()) floors.delete(origin);
+  }
+
+  /** Gives up the state of every idle channel. */
+  settleAll(): void {
+    for (const channel of [...this.#channels.values()]) this.settle(channel);
+  }
+}
+
+/** The positions that are above `than`. */
+function pick(positions: Vector, than: Vector): Map<Origin, Seq> {
+  const picked = new Map<Origin, Seq>();
+  for (const [origin, seq] of positions) {
+    if (seq > (than.get(origin) ?? 0)) picked.set(origin, seq);
+  }
+  return picked;
+}

@@ -1,0 +1,463 @@
+/**
+ * The log of a slot: messages of all its channels in delivery order, what they wait for, what was lost, and readers.
+ *
+ * The rules are those of DESIGN "Log, cursor, reader". They were settled by a model; change none without it.
+ *
+ * @module
+ */
+import type { Message, Origin, Range, Seq, Vector } from "../message.ts";
+import { covers } from "../vector.ts";
+import { AgeQueue } from "./age_queue.ts";
+import { type CatchUp, holesOf } from "./catch_up.ts";
+import { Channels } from "./channels.ts";
+import { type Hold, Holds, unmetBy } from "./holds.ts";
+import { Marks } from "./marks.ts";
+import { LogReader, type LogSink, type Reader, type Start } from "./reader.ts";
+import { Tail } from "./tail.ts";
+import {
+  type Entry,
+  lostEntry,
+  messageEntry,
+  skipEntry,
+  Timeline,
+  unmetEntry,
+} from "./timeline.ts";
+
+/** What all logs of a relay have in common. Times are milliseconds. */
+export interface LogOptions {
+  /** The serving relay: every cursor names it. */
+  readonly self: Origin;
+  /** Messages per channel. */
+  readonly maxCount: number;
+  /** Age of a message, counted from its arrival in the LAN. */
+  readonly maxAgeMs: number;
+  /** How long a message waits for what it must follow. */
+  readonly holdMs: number;
+  /** How long an origin is remembered after its last message; more than `maxAgeMs`. */
+  readonly forgetMs: number;
+  /** Wall-clock milliseconds of the relay's last sync, written into cursors and compared with theirs. */
+  asOfMs(): number;
+  /** Whether this relay, or one it gossips with, has heard of the origin within `forgetMs`. */
+  known(origin: Origin): boolean;
+}
+
+/** How a reader is opened. */
+export interface OpenOptions {
+  readonly sink: LogSink;
+  /** When its cursor was in sync, if it says so. */
+  readonly asOfMs?: number | undefined;
+}
+
+/** What became of a message: in the log or beside it, there already, or waiting. */
+export type Appended = "delivered" | "duplicate" | "held";
+
+/** A cursor older than this may name what everybody has forgotten: an hour less than `forgetMs` by default. */
+const MAX_CURSOR_AGE_MS = 23 * 60 * 60 * 1000;
+
+/** Bounds of what waits in one slot; beyond, the oldest wait ends as if its time were over. */
+const MAX_HOLDS = 10_000;
+const MAX_HOLD_BYTES = 16 * 1024 * 1024;
+
+/**
+ * The log of one slot. All times are of one monotonic clock, in milliseconds. Only {@link SlotLog.tick} ends waits by
+ * time and drops by age: call it when {@link SlotLog.nextWakeMs} says, but not before the slot is synced.
+ */
+export class SlotLog {
+  readonly slot: number;
+  readonly #options: LogOptions;
+  readonly #timeline: Timeline;
+  readonly #channels = new Channels();
+  readonly #holds = new Holds();
+  readonly #marks = new Marks();
+  readonly #tail: Tail;
+  readonly #vector: Map<Origin, Seq>;
+  /** Messages and marks. */
+  readonly #byAge = new AgeQueue();
+  #retained = 0;
+  #retainedBytes = 0;
+  /** When each origin was last heard of. */
+  readonly #heardMs = new Map<Origin, number>();
+  /** No origin is to be forgotten before. */
+  #forgetAtMs = Infinity;
+
+  constructor(slot: number, options: LogOptions) {
+    this.slot = slot;
+    this.#options = options;
+    this.#vector = new Map([[options.self, 0]]);
+    this.#timeline = new Timeline(this.#vector);
+    this.#tail = new Tail({
+      slot,
+      self: options.self,
+      timeline: this.#timeline,
+      channels: this.#channels,
+      asOfMs: options.asOfMs,
+    });
+  }
+
+  /** Highest contiguous seq by origin, marks counting as passed; the serving relay at 0 if it published nothing. A view. */
+  get vector(): Vector {
+    return this.#vector;
+  }
+
+  /** What it retains, roughly. */
+  get bytes(): number {
+    return this.#retainedBytes + this.#holds.bytes + this.#marks.bytes;
+  }
+
+  /** Arrival of the oldest entry retained, in monotonic milliseconds; undefined without any. */
+  get oldestMs(): number | undefined {
+    return this.#byAge.peek()?.atMs ?? this.#marks.oldestMs;
+  }
+
+  /** Nothing retained, nothing waiting, no reader, no origin to remember: it may be let go. */
+  get idle(): boolean {
+    return this.#retained === 0 && this.bytes === 0 && this.#tail.readers.size === 0 &&
+      [...this.#vector.values()].every((seq) => seq === 0);
+  }
+
+  /** Takes a message that arrived in the LAN `ageMs` ago, and shows readers whatever can be delivered now. */
+  append(message: Message, nowMs: number, ageMs = 0): Appended {
+    const { origin, seq } = message;
+    const atMs = nowMs - ageMs;
+    if (seq <= this.#seqOf(origin)) {
+      return this.#marks.isLost(origin, seq) ? this.#appendLate(message, atMs) : "duplicate";
+    }
+    if (this.#holds.has(origin, seq)) return "duplicate";
+    this.#heard(origin, atMs);
+    if (seq === this.#seqOf(origin) + 1 && this.#holds.isMet(message, this.#vector)) {
+      this.#deliver(message, atMs);
+      this.#settle(nowMs);
+      return "delivered";
+    }
+    this.#holds.add(message, atMs, nowMs);
+    while (this.#holds.size > MAX_HOLDS || this.#holds.bytes > MAX_HOLD_BYTES) {
+      this.#endHold(this.#holds.oldest, nowMs);
+    }
+    this.#settle(nowMs);
+    return this.#holds.has(origin, seq) ? "held" : "delivered";
+  }
+
+  /** What waits are for: ask every relay in view for it. */
+  missing(): Range[] {
+    return this.#holds.missing(this.#vector);
+  }
+
+  /** Every relay in view has answered that it lacks these: who waits for them waits no longer. */
+  lacked(ranges: readonly Range[], nowMs: number): void {
+    if (this.#holds.size === 0) return;
+    for (const range of ranges) this.#holds.lacked(range, this.#vector);
+    this.#settle(nowMs);
+  }
+
+  /** When {@link tick} is due next; undefined: not until something happens. */
+  nextWakeMs(): number | undefined {
+    const { holdMs, maxAgeMs } = this.#options;
+    const dueMs = Math.min(
+      (this.#holds.oldest?.sinceMs ?? Infinity) + holdMs,
+      (this.oldestMs ?? Infinity) + maxAgeMs,
+      (this.#marks.oldestMs ?? Infinity) + maxAgeMs,
+      this.#forgetAtMs,
+    );
+    return dueMs === Infinity ? undefined : dueMs;
+  }
+
+  /** Ends waits that are over, drops what is too old, forgets origins. */
+  tick(nowMs: number): void {
+    const { holdMs } = this.#options;
+    for (let hold = this.#holds.oldest; hold; hold = this.#holds.oldest) {
+      if (hold.sinceMs + holdMs > nowMs) break;
+      this.#endHold(hold, nowMs);
+    }
+    this.#expire(nowMs);
+    if (nowMs >= this.#forgetAtMs) this.#forget(nowMs);
+  }
+
+  /** Drops the oldest entry, for the bound of the process; answers the bytes freed, 0 when there is none. */
+  dropOldest(): number {
+    const entry = this.#byAge.peek();
+    if (!entry) return this.#marks.dropOldest();
+    this.#drop(entry);
+    this.#tidy();
+    return entry.bytes;
+  }
+
+  /** Everything marked as lost, for digests. */
+  lost(): Range[] {
+    return this.#marks.ranges();
+  }
+
+  /**
+   * Where a pull from a peer of this vector and these marks must start: below the log's vector where the peer may have
+   * what is marked here. Undefined: it has nothing for this log.
+   */
+  pullFrom(vector: Vector, lost: readonly Range[]): Vector | undefined {
+    const marked = this.#marks.heldBy(vector, lost);
+    if (marked.size === 0 && covers(this.#vector, vector)) return undefined;
+    const start = new Map(this.#vector);
+    for (const [origin, seq] of marked) start.set(origin, seq - 1);
+    return start;
+  }
+
+  /** The answer to a pull of a peer that stands at `start`. */
+  catchUp(start: Vector, nowMs: number): CatchUp {
+    const isAbove = ({ origin, seq }: Message) => seq > (start.get(origin) ?? 0);
+    const aged = ({ message, atMs }: { message: Message; atMs: number }) => ({
+      message,
+      ageMs: Math.max(0, nowMs - atMs),
+    });
+    const messages = [];
+    for (let index = this.#timeline.start; index < this.#timeline.end; index++) {
+      const { message, atMs } = this.#timeline.at(index) ?? {};
+      if (message && atMs !== undefined && isAbove(message)) messages.push(aged({ message, atMs }));
+    }
+    const held = [...this.#holds, ...this.#marks.beside];
+    const idleMs = new Map<Origin, number>();
+    for (const [origin, heardMs] of this.#heardMs) idleMs.set(origin, Math.max(0, nowMs - heardMs));
+    return {
+      slot: this.slot,
+      start,
+      messages,
+      held: held.filter(({ message }) => isAbove(message)).map(aged),
+      lost: this.#marks.above(start),
+      floors: this.#channels.floorsAbove(start),
+      end: new Map(this.#vector),
+      idleMs,
+    };
+  }
+
+  /** Takes a peer's answer. False: thrown away, because the log no longer covers its start; ask again. */
+  merge(answer: CatchUp, nowMs: number): boolean {
+    if (!covers(this.#vector, answer.start)) return false;
+    for (const [origin, idleMs] of answer.idleMs) {
+      if (answer.end.has(origin)) this.#heard(origin, nowMs - idleMs);
+    }
+    if (this.#channels.take(answer.floors, this.#vector)) {
+      this.#tail.losses++;
+      this.#tail.announceFloors();
+      this.#tail.pump();
+    }
+    for (const range of holesOf(answer, this.#vector)) this.#holds.setExpired(range);
+    for (const range of answer.lost) this.#setLost(range);
+    this.#settle(nowMs);
+    for (const { message, ageMs } of answer.messages) this.append(message, nowMs, ageMs);
+    for (const { message, ageMs } of answer.held) this.append(message, nowMs, ageMs);
+    this.#marks.giveUp(answer.start, answer.end, answer.lost);
+    this.#channels.settleAll();
+    return true;
+  }
+
+  /**
+   * Opens a reader of 1 or more channels of the slot. `start`: what comes from now on, all that is retained, or after
+   * the reader's cursor in this slot. What it missed before a cursor is announced by its first events.
+   */
+  open(
+    channels: readonly string[],
+    start: "live" | "earliest" | Vector,
+    nowMs: number,
+    { sink, asOfMs }: OpenOptions,
+  ): Reader {
+    this.#expire(nowMs);
+    return new LogReader(this.#tail, channels, sink, this.#startOf(channels, start, asOfMs));
+  }
+
+  #startOf(
+    channels: readonly string[],
+    start: "live" | "earliest" | Vector,
+    asOfMs: number | undefined,
+  ): Start {
+    if (start === "live") return { index: this.#tail.index, vector: new Map(this.#tail.shown) };
+    if (start === "earliest") return this.#earliest(new Set(channels));
+    const { known, asOfMs: syncedMs } = this.#options;
+    const tooOld = asOfMs !== undefined && syncedMs() - asOfMs > MAX_CURSOR_AGE_MS;
+    const unknown = tooOld ||
+      [...start.keys()].some((origin) => !this.#vector.has(origin) && !known(origin));
+    const { start: index, base } = this.#timeline;
+    return { index, vector: new Map(base), filter: new Map(start), unknown };
+  }
+
+  /** Before the first message retained of some channels: what was dropped before it is no reader's concern. */
+  #earliest(channels: ReadonlySet<string>): Start {
+    let index = this.#timeline.start;
+    for (; index < this.#tail.index; index++) {
+      const message = this.#timeline.at(index)?.message;
+      if (message && channels.has(message.channel)) break;
+    }
+    return { index, vector: this.#timeline.vectorAt(index) };
+  }
+
+  #seqOf(origin: Origin): Seq {
+    return this.#vector.get(origin) ?? 0;
+  }
+
+  #heard(origin: Origin, atMs: number): void {
+    const heardMs = this.#heardMs.get(origin);
+    if (heardMs !== undefined && heardMs >= atMs) return;
+    this.#heardMs.set(origin, atMs);
+    if (heardMs === undefined) {
+      this.#forgetAtMs = Math.min(this.#forgetAtMs, atMs + this.#options.forgetMs);
+    }
+  }
+
+  /** Puts a message at the end of the log, whatever it must follow, and shows it. */
+  #deliver(message: Message, atMs: number): void {
+    const unmet = message.after ? unmetBy(message, this.#vector) : [];
+    if (unmet.length > 0) this.#retain(unmetEntry(message, unmet, atMs));
+    const entry = messageEntry(message, atMs);
+    this.#retain(entry);
+    this.#advance(message.origin, message.seq);
+    this.#tail.pump();
+    this.#retainInChannel(entry);
+  }
+
+  #retain(entry: Entry): void {
+    this.#timeline.push(entry);
+    this.#count(entry);
+  }
+
+  #count(entry: Entry): void {
+    this.#retainedBytes += entry.bytes;
+    this.#byAge.push(entry, ++this.#retained);
+  }
+
+  /** Counts it in its channel, whose oldest goes for it: not the one furthest in front, which a snapshot may have made newest. */
+  #retainInChannel(entry: Entry): void {
+    if (!entry.message) return;
+    const channel = this.#channels.of(entry.message.channel);
+    channel.retain(entry);
+    if (channel.count <= this.#options.maxCount) return;
+    const { oldest } = channel;
+    if (oldest) this.#drop(oldest);
+    this.#tidy();
+  }
+
+  #advance(origin: Origin, seq: Seq): void {
+    this.#vector.set(origin, seq);
+    this.#holds.passed(origin, seq);
+  }
+
+  /** Delivers and passes what has become possible. */
+  #settle(nowMs: number): void {
+    for (let moved = !this.#holds.isEmpty; moved;) {
+      moved = false;
+      for (const origin of this.#holds.origins()) {
+        while (this.#settleNext(origin, nowMs)) moved = true;
+      }
+    }
+  }
+
+  #settleNext(origin: Origin, nowMs: number): boolean {
+    const next = this.#holds.next(origin, this.#vector);
+    if (!next) return false;
+    if (next.kind === "message") {
+      this.#deliver(next.hold.message, next.hold.atMs);
+      return true;
+    }
+    const range = { origin, from: this.#seqOf(origin) + 1, to: next.to };
+    if (next.kind === "lost") {
+      this.#marks.mark(range);
+      this.#retain(lostEntry(range, nowMs));
+    } else {
+      this.#timeline.push(skipEntry(origin, next.to));
+    }
+    this.#advance(origin, next.to);
+    this.#tail.pump();
+    return true;
+  }
+
+  #endHold(hold: Hold | undefined, nowMs: number): void {
+    if (!hold) return;
+    this.#holds.end(hold, this.#vector);
+    this.#settle(nowMs);
+  }
+
+  /** A peer's mark is taken over where this log has nothing. */
+  #setLost({ origin, from, to }: Range): void {
+    this.#holds.setLost({ origin, from: Math.max(from, this.#seqOf(origin) + 1), to });
+  }
+
+  /** A message that was given up has come: it takes the place of its mark if it could have stood there. */
+  #appendLate(message: Message, atMs: number): Appended {
+    const { origin, seq } = message;
+    const index = this.#timeline.findMark(origin, seq);
+    this.#marks.unmark({ origin, from: seq, to: seq });
+    const mark = index === undefined ? undefined : this.#timeline.at(index);
+    const fits = index !== undefined && mark !== undefined &&
+      (!message.after || unmetBy(message, this.#timeline.vectorAt(index)).length === 0);
+    if (!fits) {
+      this.#marks.keep(message, atMs);
+      return "delivered";
+    }
+    const entry = messageEntry(message, atMs);
+    const before = lostEntry({ origin, from: mark.from, to: seq - 1 }, mark.atMs);
+    const behind = lostEntry({ origin, from: seq + 1, to: mark.seq }, mark.atMs);
+    const entries = [before, entry, behind].filter(({ from, seq }) => from <= seq);
+    this.#uncount(mark);
+    mark.kind = "skip";
+    this.#tail.renumber(this.#timeline.replace(index, entries));
+    for (const entry of entries) this.#count(entry);
+    this.#retainInChannel(entry);
+    return "delivered";
+  }
+
+  #expire(nowMs: number): void {
+    const beforeMs = nowMs - this.#options.maxAgeMs;
+    for (let entry = this.#byAge.peek(); entry; entry = this.#byAge.peek()) {
+      if (entry.atMs > beforeMs) break;
+      this.#drop(entry);
+    }
+    this.#marks.expire(beforeMs);
+    this.#tidy();
+  }
+
+  #uncount({ bytes }: Entry): void {
+    this.#retained--;
+    this.#retainedBytes -= bytes;
+  }
+
+  /** Drops an entry; its floor says so to whoever has not read it. */
+  #drop(entry: Entry): void {
+    const { kind, origin, from, seq, message } = entry;
+    this.#uncount(entry);
+    this.#timeline.drop(entry);
+    if (kind === "unmet") return;
+    if (kind === "lost") {
+      this.#marks.unmark({ origin, from, to: seq });
+      this.#channels.raiseAll(origin, seq);
+    }
+    const channel = message && this.#channels.get(message.channel);
+    if (channel) {
+      channel.release(entry);
+      this.#channels.settle(channel);
+    }
+    this.#tail.losses++;
+    if (this.#tail.isBehind) this.#tail.announceFloors();
+  }
+
+  #tidy(): void {
+    this.#timeline.trim(this.#tail.index);
+    const renumber = this.#timeline.compact();
+    if (renumber) this.#tail.renumber(renumber);
+  }
+
+  #forget(nowMs: number): void {
+    const beforeMs = nowMs - this.#options.forgetMs;
+    this.#forgetAtMs = Infinity;
+    for (const [origin, heardMs] of [...this.#heardMs]) {
+      if (origin === this.#options.self) continue;
+      if (heardMs > beforeMs || this.#holds.waits(origin)) {
+        this.#forgetAtMs = Math.min(
+          this.#forgetAtMs,
+          Math.max(heardMs, beforeMs + 1) + this.#options.forgetMs,
+        );
+        continue;
+      }
+      this.#heardMs.delete(origin);
+      this.#vector.delete(origin);
+      this.#timeline.forget(origin);
+      this.#channels.forget(origin);
+      this.#marks.forget(origin);
+      this.#holds.forget(origin);
+      this.#tail.forget(origin);
+    }
+  }
+}

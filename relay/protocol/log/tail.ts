@@ -1,0 +1,281 @@
+/**
+ * The end of the log where live readers stand, and how a message gets from there to all of them.
+ *
+ * A reader that keeps up has no place of its own: it is in its channels' lists, and one loop over a list gives one
+ * shared event to everybody. Entries are shown one after the other, also when a sink appends while it is called: the
+ * entry appended then waits until the one before has reached everybody.
+ *
+ * @module
+ */
+import { encodeCursor } from "../cursor.ts";
+import type { Message, Origin, Position, Seq, Vector } from "../message.ts";
+import type { MessageEvent } from "../upstream.ts";
+import { covers, mergeVectors } from "../vector.ts";
+import type { Channels } from "./channels.ts";
+import type { LogReader } from "./reader.ts";
+import { type Entry, pass, type Renumber, type Timeline } from "./timeline.ts";
+
+/** A message as readers at one place see it. The cursor is written when the first of them asks. */
+export class MessageAt implements MessageEvent {
+  readonly type = "message";
+  readonly message: Message;
+  readonly #place: { cursor(): string };
+  #cursor: string | undefined;
+
+  constructor(message: Message, place: { cursor(): string }) {
+    this.message = message;
+    this.#place = place;
+  }
+
+  get cursor(): string {
+    return this.#cursor ??= this.#place.cursor();
+  }
+}
+
+/** What live readers have in common: they stand at the tail, and some beyond it where their cursor was ahead of the log. */
+export class Place {
+  readonly #tail: Tail;
+  /** Positions beyond the tail, from cursors; undefined when the log is past them. */
+  #ahead: Vector | undefined;
+  #version = -1;
+  #asOfMs = 0;
+  #cursor = "";
+  #eventVersion = -1;
+  #event: MessageEvent | undefined;
+  /** What it is listed under. */
+  readonly key: string;
+  /** Readers that stand here. */
+  readers = 0;
+
+  constructor(tail: Tail, key = "", ahead?: Vector) {
+    this.#tail = tail;
+    this.key = key;
+    this.#ahead = ahead;
+  }
+
+  /** What the cursors of its readers cover beyond the tail. */
+  get ahead(): Vector | undefined {
+    return this.#ahead;
+  }
+
+  /** A view: it moves on with the tail. */
+  position(): Vector {
+    const { shown } = this.#tail;
+    return this.#ahead ? mergeVectors(shown, this.#ahead) : shown;
+  }
+
+  cursor(): string {
+    const { common } = this.#tail;
+    if (this.#ahead === undefined && this !== common) return common.cursor();
+    const asOfMs = this.#tail.asOfMs();
+    if (this.#version !== this.#tail.version || this.#asOfMs !== asOfMs) {
+      this.#version = this.#tail.version;
+      this.#asOfMs = asOfMs;
+      this.#cursor = this.#tail.encode(this.position(), asOfMs);
+    }
+    return this.#cursor;
+  }
+
+  /** The tail's vector changed other than by a message. */
+  invalidate(): void {
+    this.#version = -1;
+  }
+
+  /** The event for the message just shown; undefined if the cursors covered it. */
+  eventFor(message: Message): MessageEvent | undefined {
+    if (this.#eventVersion !== this.#tail.version) {
+      this.#eventVersion = this.#tail.version;
+      this.#event = this.#makeEvent(message);
+    }
+    return this.#event;
+  }
+
+  #makeEvent(message: Message): MessageEvent | undefined {
+    if (this.#ahead === undefined) {
+      const { common } = this.#tail;
+      return this === common ? new MessageAt(message, this) : common.eventFor(message);
+    }
+    const covered = (this.#ahead.get(message.origin) ?? 0) >= message.seq;
+    if (covers(this.#tail.shown, this.#ahead)) this.#ahead = undefined;
+    return covered ? undefined : new MessageAt(message, this);
+  }
+}
+
+export interface TailOptions {
+  readonly slot: number;
+  readonly self: Origin;
+  readonly timeline: Timeline;
+  readonly channels: Channels;
+  asOfMs(): number;
+}
+
+export class Tail {
+  readonly timeline: Timeline;
+  readonly channels: Channels;
+  /** All readers that are open, live or not. */
+  readonly readers = new Set<LogReader>();
+  /** Rises whenever a floor does. */
+  losses = 0;
+  readonly common: Place;
+  readonly asOfMs: () => number;
+  readonly #slot: number;
+  readonly #shown: Map<Origin, Seq>;
+  readonly #places = new Map<string, Place>();
+  #index = 0;
+  #version = 0;
+  #pumping = false;
+  #announcing = false;
+  /** While a message goes round: where its origin stood before it. */
+  #before: Position | undefined;
+
+  constructor({ slot, self, timeline, channels, asOfMs }: TailOptions) {
+    this.#slot = slot;
+    this.#shown = new Map([[self, 0]]);
+    this.timeline = timeline;
+    this.channels = channels;
+    this.asOfMs = asOfMs;
+    this.common = new Place(this);
+  }
+
+  /** Number of the next entry that live readers get. */
+  get index(): number {
+    return this.#index;
+  }
+
+  /** The vector before that entry. */
+  get shown(): Vector {
+    return this.#shown;
+  }
+
+  /** Rises whenever `shown` changes. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /**
+   * Where a live reader stands that was last given the message of version `seen`: while a message goes round, those
+   * whose turn is still to come are before it.
+   */
+  standing(seen: number): { readonly index: number; readonly vector: Map<Origin, Seq> } {
+    const vector = new Map(this.#shown);
+    if (this.#before === undefined || seen === this.#version) return { index: this.#index, vector };
+    vector.set(this.#before.origin, this.#before.seq);
+    return { index: this.#index - 1, vector };
+  }
+
+  /** Whether {@link standing} is the tail itself. */
+  isPast(seen: number): boolean {
+    return this.#before === undefined || seen === this.#version;
+  }
+
+  /** The text of a cursor in this slot. */
+  encode(position: Vector, asOfMs: number): string {
+    return encodeCursor({ slots: new Map([[this.#slot, position]]), asOfMs });
+  }
+
+  /** Where a reader stands that has read all and whose cursor covers `ahead` beyond it. */
+  placeAhead(ahead: Vector): Place {
+    if (ahead.size === 0) return this.common;
+    const key = [...ahead].map(([origin, seq]) => origin + seq).sort().join();
+    let place = this.#places.get(key);
+    if (place?.ahead === undefined) {
+      this.#places.set(key, place = new Place(this, key, ahead));
+    }
+    return place;
+  }
+
+  /** A reader left a place. */
+  left(place: Place): void {
+    if (place.readers === 0 && this.#places.get(place.key) === place) {
+      this.#places.delete(place.key);
+    }
+  }
+
+  /** Shows what was appended. Re-entrant calls leave it to the outermost. */
+  pump(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    try {
+      while (this.#announcing || this.#index < this.timeline.end) {
+        if (this.#announcing) this.#announce();
+        else this.#step();
+      }
+    } finally {
+      this.#pumping = false;
+    }
+  }
+
+  /** Floors have risen over what live readers have not seen: they are told before anything else. */
+  announceFloors(): void {
+    this.#announcing = true;
+  }
+
+  /** Something not yet shown was dropped. */
+  get isBehind(): boolean {
+    return this.#index < this.timeline.end;
+  }
+
+  renumber(renumber: Renumber): void {
+    this.#index = renumber(this.#index);
+    for (const reader of this.readers) reader.renumber(renumber);
+  }
+
+  forget(origin: Origin): void {
+    this.#shown.delete(origin);
+    for (const place of [this.common, ...this.#places.values()]) place.invalidate();
+    for (const reader of this.readers) reader.forget(origin);
+  }
+
+  #step(): void {
+    const entry = this.timeline.at(this.#index);
+    if (entry === undefined) return;
+    if (entry.kind === "lost" || entry.kind === "unmet") return this.#stepGap(entry);
+    const { origin, message } = entry;
+    const readers = message ? this.channels.get(message.channel)?.live() ?? [] : [];
+    const seq = this.#shown.get(origin) ?? 0;
+    this.#show(entry);
+    if (message === undefined || readers.length === 0) return;
+    this.#before = { origin, seq };
+    this.#deliver(message, readers);
+    this.#before = undefined;
+  }
+
+  #deliver(message: Message, readers: readonly LogReader[]): void {
+    const version = this.#version;
+    for (const reader of readers) {
+      const event = reader.place?.eventFor(message);
+      if (event) reader.take(event, version);
+    }
+  }
+
+  /** A gap is rare: those whom it concerns read it as if they lagged. */
+  #stepGap(entry: Entry): void {
+    const concerned = entry.channel === undefined
+      ? this.#liveReaders()
+      : this.channels.get(entry.channel)?.live() ?? [];
+    for (const reader of concerned) reader.lag();
+    this.#show(entry);
+    if (entry.kind === "lost") {
+      for (let next = this.timeline.at(this.#index); next?.kind === "lost";) {
+        this.#show(next);
+        next = this.timeline.at(this.#index);
+      }
+    }
+    for (const reader of concerned) reader.resume();
+  }
+
+  #announce(): void {
+    this.#announcing = false;
+    for (const reader of this.#liveReaders()) reader.announceFloors();
+  }
+
+  #liveReaders(): LogReader[] {
+    return [...this.readers].filter((reader) => reader.place !== undefined);
+  }
+
+  #show(entry: Entry): void {
+    pass(this.#shown, entry);
+    this.#index++;
+    this.#version++;
+  }
+}
