@@ -271,8 +271,9 @@ export class SlotLog {
     const tooOld = asOfMs !== undefined && syncedMs() - asOfMs > MAX_CURSOR_AGE_MS;
     const unknown = tooOld ||
       [...start.keys()].some((origin) => !this.#vector.has(origin) && !known(origin));
-    const { start: index, base } = this.#timeline;
-    return { index, vector: new Map(base), filter: new Map(start), unknown };
+    // Before the first entry there ever was: its floors are checked before it may pass what is gone.
+    const vector = new Map([[this.#options.self, 0]]);
+    return { index: 0, vector, filter: new Map(start), unknown };
   }
 
   /** Before the first message retained of some channels: what was dropped before it is no reader's concern. */
