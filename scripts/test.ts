@@ -68,7 +68,9 @@ export function plan(files: readonly string[], filters: readonly string[]): Part
   for (const file of files) {
     const name = partOf(file);
     const inside = file.replace(/^tests\//, "");
-    if (wanted.length && !wanted.some((w) => w === name || inside.startsWith(w))) continue;
+    const matches = (filter: string) =>
+      filter === name || inside === filter || inside.startsWith(`${filter}/`);
+    if (wanted.length > 0 && !wanted.some(matches)) continue;
     parts.set(name, [...parts.get(name) ?? [], file]);
   }
   return [...parts].filter(([, files]) => files.length > 0).map(([name, files]) => ({

@@ -73,7 +73,7 @@ const cases: [path: string, source: string, ...expected: string[]][] = [
   ]),
   ["relay/relay.ts", "Date.now();", "ambient"],
   ["relay/relay.ts", "Deno.hostname();"],
-  ["backbone/udp.ts", "setTimeout(f, 1);", "ambient"],
+  ["backbone/endpoint.ts", "setTimeout(f, 1);", "ambient"],
   ["backbone/udp.ts", "Deno.listenDatagram(options);"],
   ["relay/protocol/log.ts", "function f(performance: number) { return performance; }"],
   [

@@ -23,6 +23,7 @@ Deno.test("a filter is a part, a folder or a file, with or without tests/", () =
     "tests/relay/protocol/log_test.ts",
   ]);
   assert.deepEqual(names(["./tests/e2e/command_test.ts", "relay/"]), ["relay", "e2e"]);
+  assert.deepEqual(names(["rel"]), []);
   assert.deepEqual(names(["nothing"]), []);
 });
 
