@@ -1,0 +1,99 @@
+/**
+ * What the backbone brings: announcements to the membership, messages to their logs.
+ *
+ * @module
+ */
+import type { BackboneEvents, Group } from "../backbone/backbone.ts";
+import type { Clock } from "../backbone/clock.ts";
+import type { Announcer } from "./announcer.ts";
+import type { Logs } from "./logs.ts";
+import type { Origins } from "./origins.ts";
+import { decodeMessage } from "./protocol/codec.ts";
+import { decodeAnnouncement } from "./protocol/frames.ts";
+import type { RelayLog } from "./relay.ts";
+import type { Sync } from "./sync.ts";
+
+/** The group of announcements. */
+export const CONTROL: Group = 0;
+
+/** A LAN that brings more garbage than this often has one problem, not many. */
+const COMPLAINT_MS = 10_000;
+
+export interface IntakeOptions {
+  readonly clock: Clock;
+  readonly logs: Logs;
+  readonly sync: Sync;
+  readonly announcer: Announcer;
+  readonly origins: Origins;
+  readonly log: RelayLog;
+}
+
+/** Counts since the start. */
+export interface IntakeCounters {
+  /** Messages by what their log made of them. */
+  delivered: number;
+  duplicate: number;
+  held: number;
+  /** Payloads that are no message or announcement. */
+  malformed: number;
+  /** TPDUs that the backbone gave up on. */
+  unrepaired: number;
+}
+
+/** The receiving side of one relay. */
+export class Intake implements BackboneEvents {
+  readonly counters: IntakeCounters = {
+    delivered: 0,
+    duplicate: 0,
+    held: 0,
+    malformed: 0,
+    unrepaired: 0,
+  };
+  readonly #options: IntakeOptions;
+  #complainAgainMs = -Infinity;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+  }
+
+  message(group: Group, origin: string, payload: Uint8Array): void {
+    try {
+      if (group === CONTROL) this.#announcement(origin, payload);
+      else this.#message(payload);
+    } catch (error) {
+      this.counters.malformed += 1;
+      this.#complain(group, origin, error);
+    }
+  }
+
+  lost(group: Group, origin: string, count: number): void {
+    const { announcer, sync, log } = this.#options;
+    this.counters.unrepaired += count;
+    log("warn", "multicast lost what could not be repaired", { group, origin, packets: count });
+    const peer = announcer.peer(origin);
+    if (peer && group !== CONTROL) void sync.groupFrom(group, peer);
+  }
+
+  #announcement(origin: string, payload: Uint8Array): void {
+    const { announcer, origins, clock } = this.#options;
+    const announcement = decodeAnnouncement(payload);
+    if (announcement.origin !== origin) throw new Error("announces another relay than its sender");
+    origins.hear(origin, clock.nowMs());
+    announcer.heard(announcement);
+  }
+
+  #message(payload: Uint8Array): void {
+    const message = decodeMessage(payload);
+    const result = this.#options.logs.append(message);
+    this.counters[result] += 1;
+    if (result === "held") this.#options.sync.held(message.slot);
+  }
+
+  #complain(group: Group, origin: string, error: unknown): void {
+    const nowMs = this.#options.clock.nowMs();
+    if (nowMs < this.#complainAgainMs) return;
+    this.#complainAgainMs = nowMs + COMPLAINT_MS;
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#options.log("warn", "dropped a malformed payload", { group, origin, reason });
+  }
+}

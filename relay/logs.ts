@@ -1,0 +1,166 @@
+/**
+ * All slot logs of one relay: made on demand, woken when due, kept within one bound of bytes.
+ *
+ * @module
+ */
+import type { Clock } from "../backbone/clock.ts";
+import { type LogOptions, SlotLog } from "./protocol/log/log.ts";
+import type { Message } from "./protocol/message.ts";
+
+export interface LogsOptions {
+  readonly clock: Clock;
+  readonly log: LogOptions;
+  /** Bound of what all logs retain together, in bytes. */
+  readonly maxBytes: number;
+}
+
+/** Due logs are woken together at multiples of this: no hold or expiry needs to be more exact. */
+const WAKE_QUANTUM_MS = 100;
+
+/** When full, so much is freed at once that the search for the oldest is paid rarely. */
+const FREE_TO = 7 / 8;
+const FREE_BATCH = 256;
+
+interface Slot {
+  readonly log: SlotLog;
+  /** The wake-up it is listed under, in quanta; undefined when it needs none. */
+  wakeAt: number | undefined;
+  bytes: number;
+}
+
+/** The logs by slot. */
+export class Logs {
+  readonly #options: LogsOptions;
+  readonly #slots = new Map<number, Slot>();
+  readonly #wakes = new Map<number, Set<number>>();
+  readonly #cancels = new Map<number, () => void>();
+  #bytes = 0;
+
+  constructor(options: LogsOptions) {
+    this.#options = options;
+  }
+
+  /** What all logs retain, in bytes. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** How many slots have a log. */
+  get count(): number {
+    return this.#slots.size;
+  }
+
+  /** The log of a slot if there is one. */
+  peek(slot: number): SlotLog | undefined {
+    return this.#slots.get(slot)?.log;
+  }
+
+  /** The log of a slot, made if need be. */
+  of(slot: number): SlotLog {
+    return this.#slot(slot).log;
+  }
+
+  /** The slots that have a log. */
+  slots(): readonly number[] {
+    return [...this.#slots.keys()];
+  }
+
+  /** Appends to the message's slot, and sees to what follows: wake-ups and the bound of bytes. */
+  append(message: Message): ReturnType<SlotLog["append"]> {
+    const slot = this.#slot(message.slot);
+    const result = slot.log.append(message, this.#options.clock.nowMs());
+    if (result !== "duplicate") this.#settle(slot, message.slot);
+    return result;
+  }
+
+  /** Sees to wake-ups and the bound after a log was changed by other means than {@link append}. */
+  touched(slot: number): void {
+    const held = this.#slots.get(slot);
+    if (held) this.#settle(held, slot);
+  }
+
+  /** Cancels every timer. */
+  close(): void {
+    for (const cancel of this.#cancels.values()) cancel();
+    this.#cancels.clear();
+    this.#wakes.clear();
+  }
+
+  #slot(number: number): Slot {
+    let slot = this.#slots.get(number);
+    if (!slot) {
+      slot = { log: new SlotLog(number, this.#options.log), wakeAt: undefined, bytes: 0 };
+      this.#slots.set(number, slot);
+    }
+    return slot;
+  }
+
+  #settle(slot: Slot, number: number): void {
+    this.#account(slot);
+    if (this.#bytes > this.#options.maxBytes) this.#free();
+    const dueMs = slot.log.nextWakeMs();
+    if (dueMs === undefined) return;
+    const quantum = Math.ceil(dueMs / WAKE_QUANTUM_MS);
+    if (slot.wakeAt !== undefined && slot.wakeAt <= quantum) return;
+    if (slot.wakeAt !== undefined) this.#wakes.get(slot.wakeAt)?.delete(number);
+    slot.wakeAt = quantum;
+    let due = this.#wakes.get(quantum);
+    if (!due) {
+      due = new Set();
+      this.#wakes.set(quantum, due);
+      const inMs = quantum * WAKE_QUANTUM_MS - this.#options.clock.nowMs();
+      this.#cancels.set(
+        quantum,
+        this.#options.clock.after(Math.max(0, inMs), () => this.#wake(quantum)),
+      );
+    }
+    due.add(number);
+  }
+
+  #wake(quantum: number): void {
+    const due = this.#wakes.get(quantum) ?? [];
+    this.#wakes.delete(quantum);
+    this.#cancels.delete(quantum);
+    for (const number of due) {
+      const slot = this.#slots.get(number);
+      if (!slot) continue;
+      slot.wakeAt = undefined;
+      slot.log.tick(this.#options.clock.nowMs());
+      if (slot.log.idle) this.#let(slot, number);
+      else this.#settle(slot, number);
+    }
+  }
+
+  #let(slot: Slot, number: number): void {
+    this.#bytes -= slot.bytes;
+    this.#slots.delete(number);
+  }
+
+  #account(slot: Slot): void {
+    const bytes = slot.log.bytes;
+    this.#bytes += bytes - slot.bytes;
+    slot.bytes = bytes;
+  }
+
+  /** Drops the oldest entries of the whole process until there is room again. */
+  #free(): void {
+    const target = this.#options.maxBytes * FREE_TO;
+    while (this.#bytes > target) {
+      const oldest = this.#oldest();
+      if (!oldest) return;
+      for (let n = 0; n < FREE_BATCH && this.#bytes > target; n++) {
+        if (oldest.log.dropOldest() === 0) break;
+        this.#account(oldest);
+      }
+    }
+  }
+
+  #oldest(): Slot | undefined {
+    let oldest: Slot | undefined, oldestMs = Infinity;
+    for (const slot of this.#slots.values()) {
+      const ms = slot.log.oldestMs ?? Infinity;
+      if (ms < oldestMs) [oldest, oldestMs] = [slot, ms];
+    }
+    return oldest;
+  }
+}

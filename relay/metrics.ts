@@ -1,0 +1,68 @@
+/**
+ * The relay's figures for `/metrics`.
+ *
+ * @module
+ */
+import type { Backbone } from "../backbone/backbone.ts";
+import type { Announcer } from "./announcer.ts";
+import type { Groups } from "./groups.ts";
+import type { Intake } from "./intake.ts";
+import type { Logs } from "./logs.ts";
+import type { Metric } from "./protocol/upstream.ts";
+import type { Publisher } from "./publisher.ts";
+import type { Sync } from "./sync.ts";
+import type { RelayUpstream } from "./upstream.ts";
+
+/** Whatever counts. */
+export interface MetricSources {
+  readonly backbone: Backbone;
+  readonly announcer: Announcer;
+  readonly groups: Groups;
+  readonly logs: Logs;
+  readonly sync: Sync;
+  readonly intake: Intake;
+  readonly publisher: Publisher;
+  readonly upstream: RelayUpstream;
+}
+
+/** Reads every figure once. */
+export function collectMetrics(from: MetricSources): readonly Metric[] {
+  const { backbone, announcer, groups, logs, sync, intake, publisher, upstream } = from;
+  const { delivered, duplicate, held, malformed, unrepaired } = intake.counters;
+  const received = "Messages heard from other relays, by what the log made of them.";
+  return [
+    gauge("relay_peers", "Relays in view.", announcer.peers.length),
+    gauge("relay_groups", "Multicast groups heard.", groups.heard.length),
+    gauge("relay_slots", "Slots with a log.", logs.count),
+    gauge("relay_log_bytes", "What all logs retain.", logs.bytes),
+    gauge("relay_subscriptions", "Open subscriptions.", upstream.subscriptions),
+    counter("relay_published_total", "Messages published here.", publisher.published),
+    counter("relay_received_total", received, delivered, { result: "delivered" }),
+    counter("relay_received_total", received, duplicate, { result: "duplicate" }),
+    counter("relay_received_total", received, held, { result: "held" }),
+    counter("relay_malformed_total", "Payloads that are no message.", malformed),
+    counter("relay_unrepaired_total", "TPDUs that multicast could not repair.", unrepaired),
+    counter("relay_pulls_total", "Catch-ups asked of peers.", sync.counters.pulls),
+    counter("relay_pull_failures_total", "Catch-ups not answered.", sync.counters.failures),
+    ...Object.entries(backbone.counters()).map(([name, value]) =>
+      counter(`backbone_${snake(name)}_total`, `Backbone: ${words(name)}.`, value)
+    ),
+  ];
+}
+
+function gauge(name: string, help: string, value: number): Metric {
+  return { name: `groundwave_${name}`, help, type: "gauge", value };
+}
+
+function counter(name: string, help: string, value: number, labels?: Metric["labels"]): Metric {
+  const metric: Metric = { name: `groundwave_${name}`, help, type: "counter", value };
+  return labels ? { ...metric, labels } : metric;
+}
+
+function snake(name: string): string {
+  return name.replace(/([a-z0-9])([A-Z])/g, "$1_$2").toLowerCase();
+}
+
+function words(name: string): string {
+  return snake(name).replaceAll("_", " ");
+}

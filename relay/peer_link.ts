@@ -1,0 +1,136 @@
+/**
+ * The asking side of a peer session: dials a peer when there is something to ask, and asks it.
+ *
+ * @module
+ */
+import type { Clock } from "../backbone/clock.ts";
+import { FrameStream } from "./frame_stream.ts";
+import {
+  type Announcement,
+  type Frame,
+  type Hello,
+  type OriginsFrame,
+  type Pull,
+} from "./protocol/frames.ts";
+import type { CatchUp } from "./protocol/log/catch_up.ts";
+
+/** Version of the session protocol; a relay of another one is not asked. */
+export const SESSION_VERSION = 1;
+
+/** A peer that says nothing for so long while an answer is due is given up. */
+const SILENCE_MS = 5000;
+
+const MAX_PULL_ID = 0xffffffff;
+
+export interface LinkOptions {
+  readonly clock: Clock;
+  readonly hello: Hello;
+  /** The origins that the peer has heard of. */
+  readonly heard: (heard: OriginsFrame["heard"]) => void;
+}
+
+interface Asked {
+  readonly answer: (part: CatchUp) => void;
+  readonly done: PromiseWithResolvers<void>;
+}
+
+/** A session with one peer, open while something is asked and until {@link PeerLink.close}. */
+export class PeerLink {
+  readonly #options: LinkOptions;
+  readonly #peer: Announcement;
+  readonly #asked = new Map<number, Asked>();
+  #stream: Promise<FrameStream> | undefined;
+  #lastId = 0;
+  #cancelSilence: (() => void) | undefined;
+  #closed = false;
+
+  constructor(peer: Announcement, options: LinkOptions) {
+    this.#peer = peer;
+    this.#options = options;
+  }
+
+  /** Asks; resolves when the peer has answered all. Rejects when it cannot be reached, stalls, or speaks another version. */
+  async ask(pull: Omit<Pull, "id" | "type">, answer: (part: CatchUp) => void): Promise<void> {
+    if (this.#closed) throw new Error("the link is closed");
+    const id = this.#lastId = this.#lastId % MAX_PULL_ID + 1;
+    const done = Promise.withResolvers<void>();
+    this.#asked.set(id, { answer, done });
+    // Sending may fail with the link, which rejects `done` too: nobody must be left without a handler meanwhile.
+    done.promise.catch(() => {});
+    this.#listenForSilence();
+    try {
+      this.#stream ??= this.#open();
+      await (await this.#stream).send([{ type: "pull", id, ...pull }]);
+    } catch (error) {
+      this.#fail(error);
+    }
+    await done.promise;
+  }
+
+  /** Ends the session and fails what was asked. Idempotent. */
+  close(): void {
+    this.#closed = true;
+    this.#fail(new Error("the link is closed"));
+  }
+
+  async #open(): Promise<FrameStream> {
+    const { host: hostname, port } = this.#peer;
+    const conn = await Deno.connect({ hostname, port });
+    conn.setNoDelay(true);
+    const stream = new FrameStream(conn);
+    if (this.#closed) stream.close();
+    void this.#receive(stream);
+    await stream.send([this.#options.hello]);
+    return stream;
+  }
+
+  async #receive(stream: FrameStream): Promise<void> {
+    try {
+      for await (const frame of stream.frames()) {
+        this.#listenForSilence();
+        this.#take(frame);
+      }
+      this.#fail(new Error("the peer closed the session"));
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      stream.close();
+    }
+  }
+
+  #take(frame: Frame): void {
+    if (frame.type === "hello") this.#check(frame);
+    else if (frame.type === "origins") this.#options.heard(frame.heard);
+    else if (frame.type === "catch_up") this.#asked.get(frame.id)?.answer(frame.catchUp);
+    else if (frame.type === "pull_done") {
+      this.#asked.get(frame.id)?.done.resolve();
+      this.#asked.delete(frame.id);
+      this.#listenForSilence();
+    } else throw new Error(`a peer that is asked does not send ${frame.type}`);
+  }
+
+  #check(hello: Hello): void {
+    if (hello.version !== SESSION_VERSION) {
+      throw new Error(`the peer speaks session version ${hello.version}, not ${SESSION_VERSION}`);
+    }
+    if (hello.origin !== this.#peer.origin) throw new Error("another relay answers at its address");
+  }
+
+  /** Restarts the wait for the peer's next word, if one is due. */
+  #listenForSilence(): void {
+    this.#cancelSilence?.();
+    this.#cancelSilence = this.#asked.size === 0
+      ? undefined
+      : this.#options.clock.after(SILENCE_MS, () => this.#fail(new Error("the peer is silent")));
+  }
+
+  #fail(error: unknown): void {
+    this.#cancelSilence?.();
+    this.#cancelSilence = undefined;
+    const stream = this.#stream;
+    this.#stream = undefined;
+    stream?.then((open) => open.close(), () => {});
+    for (const { done } of this.#asked.values()) done.reject(error);
+    this.#asked.clear();
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * Gives a draft its identity and puts it on the wire and into the log, in that order and in one turn of the loop.
+ *
+ * @module
+ */
+import type { Backbone } from "../backbone/backbone.ts";
+import type { GroupTable } from "../backbone/registry.ts";
+import type { Logs } from "./logs.ts";
+import { encodeMessage } from "./protocol/codec.ts";
+import { GroundwaveError } from "./protocol/errors.ts";
+import { type Message, messageId, type Origin, type Vector } from "./protocol/message.ts";
+import { slotOf } from "./protocol/slot.ts";
+import type { AckLevel, Draft, Published } from "./protocol/upstream.ts";
+
+export interface PublisherOptions {
+  readonly origin: Origin;
+  readonly region: string;
+  readonly backbone: Backbone;
+  readonly table: GroupTable;
+  readonly logs: Logs;
+  /** Wall-clock milliseconds. */
+  readonly wallMs: () => number;
+  /** Brings a slot up to what the relays in view hold. */
+  readonly pull: (slot: number) => Promise<unknown>;
+}
+
+/** Levels beyond `accepted` need custodians or an archive, which this relay does not know of yet. */
+function unreached(level: Exclude<AckLevel, "accepted">): GroundwaveError {
+  const missing = level === "replicated" ? "no custodian is ready" : "no archive is configured";
+  return new GroundwaveError(`not_${level}`, `${missing}; nothing was published`, {
+    retryAfterS: 60,
+  });
+}
+
+/** The publishing side of one relay. */
+export class Publisher {
+  readonly #options: PublisherOptions;
+  readonly #seqs = new Map<number, number>();
+  #published = 0;
+
+  constructor(options: PublisherOptions) {
+    this.#options = options;
+  }
+
+  /** Messages published since the start. */
+  get published(): number {
+    return this.#published;
+  }
+
+  /** Publishes at level `accepted`; see {@link Upstream.publish}. */
+  async publish(draft: Draft): Promise<Published> {
+    if (draft.order !== undefined || draft.key !== undefined) {
+      const what = draft.key !== undefined ? "idempotency keys" : "total order";
+      throw new GroundwaveError("bad_request", `this relay does not offer ${what} yet`);
+    }
+    if (draft.ack !== undefined && draft.ack !== "accepted") throw unreached(draft.ack);
+    const slot = slotOf(draft.channel);
+    const stated = draft.after?.slots.get(slot);
+    const after = stated && await this.#existing(slot, stated);
+    return this.#send(slot, draft, after);
+  }
+
+  /**
+   * `after` cut to positions that are known to exist: one that nobody ever gives would hold the message back everywhere
+   * (model counter-example 1).
+   */
+  async #existing(slot: number, stated: Vector): Promise<Vector> {
+    const known = (): Vector => this.#options.logs.of(slot).vector;
+    const ahead = (): boolean =>
+      [...stated].some(([origin, seq]) => (known().get(origin) ?? 0) < seq);
+    if (ahead()) await this.#options.pull(slot);
+    const cut = new Map<Origin, number>();
+    for (const [origin, seq] of stated) {
+      const upTo = Math.min(seq, known().get(origin) ?? 0);
+      if (upTo > 0) cut.set(origin, upTo);
+    }
+    return cut;
+  }
+
+  #send(slot: number, draft: Draft, after: Vector | undefined): Published {
+    const { origin, region, backbone, table, logs, wallMs } = this.#options;
+    const seq = (this.#seqs.get(slot) ?? 0) + 1;
+    const message: Message = {
+      slot,
+      origin,
+      seq,
+      channel: draft.channel,
+      data: draft.data,
+      timeMs: wallMs(),
+      region,
+      ...(draft.event === undefined ? {} : { event: draft.event }),
+      ...(after === undefined || after.size === 0 ? {} : { after }),
+    };
+    if (!backbone.send(table.groupOf(slot), encodeMessage(message))) {
+      throw new GroundwaveError("window_full", "the backbone cannot take more for now", {
+        retryAfterS: 1,
+      });
+    }
+    this.#seqs.set(slot, seq);
+    this.#published += 1;
+    logs.append(message);
+    return { id: messageId(message), channel: draft.channel, ack: "accepted" };
+  }
+}

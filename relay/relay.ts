@@ -1,0 +1,159 @@
+/**
+ * One relay: hears and is heard on the LAN, keeps the logs of the groups somebody here follows, serves an edge.
+ *
+ * @module
+ */
+import { type BackboneOptions, openBackbone } from "../backbone/endpoint.ts";
+import { staticGroups } from "../backbone/registry.ts";
+import { Announcer } from "./announcer.ts";
+import { Groups } from "./groups.ts";
+import { CONTROL, Intake } from "./intake.ts";
+import { Logs } from "./logs.ts";
+import { collectMetrics } from "./metrics.ts";
+import { newOrigin } from "./new_origin.ts";
+import { Origins, REMEMBER_MS } from "./origins.ts";
+import { Peers } from "./peers.ts";
+import type { Announcement } from "./protocol/frames.ts";
+import type { Upstream } from "./protocol/upstream.ts";
+import { Publisher } from "./publisher.ts";
+import { Sync } from "./sync.ts";
+import { RelayUpstream } from "./upstream.ts";
+
+/** Says what happened, for an operator. */
+export type RelayLog = (
+  level: "info" | "warn" | "error",
+  message: string,
+  fields?: Readonly<Record<string, string | number | boolean>>,
+) => void;
+
+export interface RelayOptions extends
+  Pick<
+    BackboneOptions,
+    "interface" | "groupBase" | "groupCount" | "groupPort" | "clock" | "random" | "openSocket"
+  > {
+  /** Name for people. */
+  readonly id: string;
+  readonly region: string;
+  /** Wall-clock milliseconds. */
+  readonly wallMs: () => number;
+  readonly log: RelayLog;
+}
+
+export interface Relay {
+  readonly upstream: Upstream;
+  /** Resolves when it has found the others, or itself alone. */
+  readonly settled: Promise<void>;
+  /** Takes nothing new and ends every subscription with `draining`. Idempotent. */
+  drain(): void;
+  /** Leaves the LAN. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** INTERFACE "Limits". A group is heard as long after its last reader as its messages are kept. */
+const RETENTION = { maxCount: 1000, maxAgeMs: 300_000 };
+const MAX_LOG_BYTES = 256 * 1024 * 1024;
+/** DESIGN "append". */
+const HOLD_MS = 4000;
+
+/** Starts a relay. Resolves once it is on the LAN; {@link Relay.settled} tells when it knows who else is. */
+export async function startRelay(options: RelayOptions): Promise<Relay> {
+  await using stack = new AsyncDisposableStack();
+  const { clock, wallMs, id, region, log } = options;
+  const node = { id, region, origin: newOrigin() };
+  const table = staticGroups(options.groupCount);
+  const origins = new Origins();
+
+  const logs = new Logs({
+    clock,
+    maxBytes: MAX_LOG_BYTES,
+    log: {
+      self: node.origin,
+      ...RETENTION,
+      holdMs: HOLD_MS,
+      forgetMs: REMEMBER_MS,
+      asOfMs: wallMs,
+      known: (origin) => origins.knows(origin, clock.nowMs()),
+    },
+  });
+  stack.defer(() => logs.close());
+
+  const peers = new Peers({ clock, node, logs, table, origins });
+  stack.defer(() => peers.close());
+  const address = peers.listen(options.interface);
+
+  const announcer: Announcer = new Announcer({
+    clock,
+    origin: node.origin,
+    self: () => ({
+      node: id,
+      region,
+      ...address,
+      groups: groups.heard,
+      tableEpoch: table.epoch,
+    }),
+    send: (announcement) => void backbone.send(CONTROL, announcement),
+    joined: (peer) => {
+      log("info", "peer joined", describe(peer));
+      for (const group of groups.heard) void sync.groupFrom(group, peer);
+    },
+    left: (peer) => {
+      log("info", "peer left", describe(peer));
+      peers.forget(peer.origin);
+    },
+  });
+  stack.defer(() => announcer.close());
+
+  const sync = new Sync({
+    clock,
+    logs,
+    table,
+    peers: () => announcer.peers,
+    settled: announcer.settled,
+    ask: (peer, pull, answer) => peers.ask(peer, pull, answer),
+  });
+  stack.defer(() => sync.close());
+
+  const intake = new Intake({ clock, logs, sync, announcer, origins, log });
+  const backbone = await openBackbone({ ...options, origin: node.origin }, intake);
+  stack.defer(() => backbone.close());
+
+  const groups = new Groups({
+    backbone,
+    clock,
+    lingerMs: RETENTION.maxAgeMs,
+    sync: (group) => sync.group(group),
+  });
+  stack.defer(() => groups.close());
+
+  const pull = (slot: number) => sync.slot(slot);
+  const publisher = new Publisher({ ...node, backbone, table, logs, wallMs, pull });
+  const upstream: RelayUpstream = new RelayUpstream({
+    node,
+    clock,
+    table,
+    groups,
+    logs,
+    publisher,
+    asOfMs: wallMs,
+    pull,
+    waiting: () => announcer.isSettled ? [] : ["looking for other relays"],
+    metrics: () =>
+      collectMetrics({ backbone, groups, logs, sync, announcer, intake, publisher, upstream }),
+  });
+  stack.defer(() => upstream.drain());
+
+  await backbone.join(CONTROL);
+  announcer.start();
+
+  const running = stack.move();
+  return {
+    upstream,
+    settled: announcer.settled,
+    drain: () => upstream.drain(),
+    close: () => running.disposeAsync(),
+  };
+}
+
+function describe({ node, origin, region, host }: Announcement): Readonly<Record<string, string>> {
+  return { id: node, origin, region, host };
+}

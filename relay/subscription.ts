@@ -1,0 +1,126 @@
+/**
+ * One subscription in this process: a reader in each slot that its channels fall into, and one cursor over all of them.
+ *
+ * @module
+ */
+import { encodeCursor } from "./protocol/cursor.ts";
+import type { GroundwaveError } from "./protocol/errors.ts";
+import type { Reader } from "./protocol/log/reader.ts";
+import type { Vector } from "./protocol/message.ts";
+import type {
+  GapEvent,
+  MessageEvent,
+  Sink,
+  StreamEvent,
+  Subscription,
+} from "./protocol/upstream.ts";
+
+/** What a subscription tells the upstream that made it. */
+export interface SubscriptionHooks {
+  /** It stopped taking events (`true`), or takes them again. */
+  stalled(subscription: RelaySubscription, stalled: boolean): void;
+  /** It is over, whoever ended it. Called once. */
+  over(subscription: RelaySubscription): void;
+}
+
+/** The in-process {@link Subscription}. Make it, then {@link open} a reader per slot into it. */
+export class RelaySubscription implements Subscription {
+  readonly #sink: Sink;
+  readonly #hooks: SubscriptionHooks;
+  readonly #asOfMs: () => number;
+  readonly #readers = new Map<number, Reader>();
+  #accepting = false;
+  #over = false;
+
+  constructor(sink: Sink, hooks: SubscriptionHooks, asOfMs: () => number) {
+    this.#sink = sink;
+    this.#hooks = hooks;
+    this.#asOfMs = asOfMs;
+  }
+
+  /** Adds the reader of one slot; `open` gets the sink to open it with. Before the first {@link resume} only. */
+  open(
+    slot: number,
+    shared: boolean,
+    open: (sink: (event: StreamEvent) => boolean) => Reader,
+  ): void {
+    this.#readers.set(slot, open(shared ? this.#takeOfMany : this.#take));
+  }
+
+  get recovered(): boolean {
+    for (const reader of this.#readers.values()) if (!reader.recovered) return false;
+    return true;
+  }
+
+  cursor(): string {
+    if (this.#readers.size === 1) {
+      for (const reader of this.#readers.values()) return reader.cursor();
+    }
+    const slots = new Map<number, Vector>();
+    for (const [slot, reader] of this.#readers) slots.set(slot, reader.position());
+    return encodeCursor({ slots, asOfMs: this.#asOfMs() });
+  }
+
+  resume(): void {
+    if (this.#over || this.#accepting) return;
+    this.#accepting = true;
+    this.#hooks.stalled(this, false);
+    for (const [slot, reader] of [...this.#readers]) {
+      if (!this.#accepting || this.#over) return;
+      // The slot served now comes last the next time, so that a busy one cannot starve the others.
+      this.#readers.delete(slot);
+      this.#readers.set(slot, reader);
+      reader.resume();
+    }
+  }
+
+  close(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#accepting = false;
+    for (const reader of this.#readers.values()) reader.close();
+    this.#hooks.over(this);
+  }
+
+  /** Ends it from the relay's side. */
+  end(error: GroundwaveError): void {
+    if (this.#over) return;
+    this.close();
+    this.#sink.closed(error);
+  }
+
+  /** The sink of an only reader: its cursor is the subscription's, and its events are shared with other readers. */
+  readonly #take = (event: StreamEvent): boolean => {
+    if (this.#over) return false;
+    if (this.#sink.event(event)) return true;
+    this.#stall();
+    return false;
+  };
+
+  /** The sink of one reader of several: the event gets the cursor over all of them. */
+  readonly #takeOfMany = (event: StreamEvent): boolean =>
+    this.#take(event.type === "message" || event.type === "gap" ? this.#whole(event) : event);
+
+  /** The event with the cursor over all readers, written only if somebody reads it. */
+  #whole(event: MessageEvent | GapEvent): StreamEvent {
+    const cursor = () => this.cursor();
+    let text: string | undefined;
+    const whole = {
+      get cursor(): string {
+        return text ??= cursor();
+      },
+    };
+    if (event.type === "message") {
+      return Object.assign(whole, { type: event.type, message: event.message });
+    }
+    const { type, channel, reason, missing } = event;
+    return Object.assign(whole, { type, channel, reason, missing });
+  }
+
+  #stall(): void {
+    if (this.#over || !this.#accepting) return;
+    this.#accepting = false;
+    for (const reader of this.#readers.values()) reader.pause();
+    this.#hooks.stalled(this, true);
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * Fetching from peers what multicast did not bring: at a join, when a peer appears, when a message is held for a missing
+ * one, and when a cursor is ahead of the log. Every fetch is a resume: it says where the log stands and merges the answer.
+ *
+ * @module
+ */
+import type { Group } from "../backbone/backbone.ts";
+import type { Clock } from "../backbone/clock.ts";
+import type { GroupTable } from "../backbone/registry.ts";
+import type { Logs } from "./logs.ts";
+import type { CatchUp } from "./protocol/log/catch_up.ts";
+import type { Announcement, Pull } from "./protocol/frames.ts";
+import type { Origin, Range, Vector } from "./protocol/message.ts";
+
+export interface SyncOptions {
+  readonly clock: Clock;
+  readonly logs: Logs;
+  readonly table: GroupTable;
+  /** The peers in view now. */
+  readonly peers: () => readonly Announcement[];
+  /** Resolves once the view has settled: before that, nobody in view does not mean alone. */
+  readonly settled: Promise<void>;
+  /** Asks one peer; resolves when it has answered all, rejects when it cannot be reached or stalls. */
+  readonly ask: (
+    peer: Announcement,
+    pull: PullRequest,
+    answer: (part: CatchUp) => void,
+  ) => Promise<void>;
+}
+
+/** What is asked for: all slots of some groups, or some slots, each from where the log stands. */
+export type PullRequest = Omit<Pull, "id" | "type">;
+
+/** A join is served after this long even if a peer is slow to answer: what it still brings is merged when it comes. */
+const JOIN_WAIT_MS = 2000;
+
+/** A hole in multicast is usually repaired by NAK within this; only then are the peers asked. */
+const HOLD_ASK_MS = 100;
+const HOLD_RETRY_MS = 500;
+
+/** An answer serves everybody who asks for the same slot within this time. */
+const FRESH_MS = 250;
+
+/** The fetching side of one relay. */
+export class Sync {
+  readonly #options: SyncOptions;
+  readonly #slotPulls = new Map<number, Promise<boolean>>();
+  readonly #holds = new Set<number>();
+  readonly #timers = new Set<() => void>();
+  readonly #closed = Promise.withResolvers<undefined>();
+  #pulls = 0;
+  #failures = 0;
+
+  constructor(options: SyncOptions) {
+    this.#options = options;
+  }
+
+  /** Pulls begun and failed since the start. */
+  get counters(): { readonly pulls: number; readonly failures: number } {
+    return { pulls: this.#pulls, failures: this.#failures };
+  }
+
+  /** Brings a group's slots up to what the peers hold; resolves when all have answered, or after 2 s. */
+  async group(group: Group): Promise<void> {
+    await this.#options.settled;
+    const all = this.#options.peers().map((peer) => this.groupFrom(group, peer));
+    await this.#within(JOIN_WAIT_MS, Promise.all(all));
+  }
+
+  /** Brings a group's slots up to what one peer holds; false if it did not answer. */
+  groupFrom(group: Group, peer: Announcement): Promise<boolean> {
+    const { logs, table } = this.#options;
+    const slots = logs.slots().filter((slot) => table.groupOf(slot) === group);
+    return this.#ask(peer, { groups: [group], slots: this.#places(slots) });
+  }
+
+  /** Brings one slot up to what the peers hold; true if every one has answered, within 2 s. */
+  slot(slot: number): Promise<boolean> {
+    const running = this.#slotPulls.get(slot);
+    if (running) return running;
+    const pull = this.#pullSlot(slot);
+    this.#slotPulls.set(slot, pull);
+    void pull.then(() => this.#after(FRESH_MS, () => this.#slotPulls.delete(slot)));
+    return pull;
+  }
+
+  /** A message is held in this slot: sees to it that what it waits for is fetched, or known to be nowhere. */
+  held(slot: number): void {
+    if (this.#holds.has(slot)) return;
+    this.#holds.add(slot);
+    this.#after(HOLD_ASK_MS, () => void this.#resolveHolds(slot));
+  }
+
+  /** Cancels every timer; what still waits goes on without an answer. */
+  close(): void {
+    this.#closed.resolve(undefined);
+    for (const cancel of this.#timers) cancel();
+    this.#timers.clear();
+  }
+
+  async #pullSlot(slot: number): Promise<boolean> {
+    await this.#options.settled;
+    const pull = { groups: [], slots: this.#places([slot]) };
+    const answers = this.#options.peers().map((peer) => this.#ask(peer, pull));
+    const all = await this.#within(JOIN_WAIT_MS, Promise.all(answers));
+    return all?.every((answered) => answered) ?? false;
+  }
+
+  /** What every peer in view has said it lacks need not be waited for any longer (DESIGN "append"). */
+  async #resolveHolds(slot: number): Promise<void> {
+    const { logs, clock } = this.#options;
+    const before = logs.peek(slot)?.missing() ?? [];
+    const lonely = this.#options.peers().length === 0;
+    if (before.length > 0 && !lonely && await this.#pullSlot(slot)) {
+      const still = intersection(before, logs.peek(slot)?.missing() ?? []);
+      if (still.length > 0) {
+        logs.peek(slot)?.lacked(still, clock.nowMs());
+        logs.touched(slot);
+      }
+    }
+    if ((logs.peek(slot)?.missing() ?? []).length > 0) {
+      this.#after(HOLD_RETRY_MS, () => void this.#resolveHolds(slot));
+    } else this.#holds.delete(slot);
+  }
+
+  #places(slots: readonly number[]): ReadonlyMap<number, Vector> {
+    return new Map(slots.map((slot) => [slot, new Map(this.#options.logs.peek(slot)?.vector)]));
+  }
+
+  async #ask(peer: Announcement, pull: PullRequest): Promise<boolean> {
+    const { logs, clock } = this.#options;
+    this.#pulls += 1;
+    try {
+      await this.#options.ask(peer, pull, (part) => {
+        logs.of(part.slot).merge(part, clock.nowMs());
+        logs.touched(part.slot);
+        if (logs.of(part.slot).missing().length > 0) this.held(part.slot);
+      });
+      return true;
+    } catch {
+      this.#failures += 1;
+      return false;
+    }
+  }
+
+  async #within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
+    let cancel = () => {};
+    const late = new Promise<undefined>((resolve) => {
+      cancel = this.#after(ms, () => resolve(undefined));
+    });
+    try {
+      return await Promise.race([promise, late, this.#closed.promise]);
+    } finally {
+      cancel();
+    }
+  }
+
+  #after(ms: number, fn: () => void): () => void {
+    const stop = this.#options.clock.after(ms, () => {
+      this.#timers.delete(cancel);
+      fn();
+    });
+    const cancel = () => {
+      this.#timers.delete(cancel);
+      stop();
+    };
+    this.#timers.add(cancel);
+    return cancel;
+  }
+}
+
+/** The ranges that lie in both lists. */
+function intersection(a: readonly Range[], b: readonly Range[]): readonly Range[] {
+  const common: Range[] = [];
+  for (const x of a) {
+    for (const y of b) {
+      if (x.origin !== y.origin) continue;
+      const from = Math.max(x.from, y.from), to = Math.min(x.to, y.to);
+      if (from <= to) common.push({ origin: x.origin as Origin, from, to });
+    }
+  }
+  return common;
+}

@@ -1,0 +1,241 @@
+/**
+ * The relay as an edge in the same process sees it.
+ *
+ * @module
+ */
+import type { Clock } from "../backbone/clock.ts";
+import type { GroupTable } from "../backbone/registry.ts";
+import type { Groups } from "./groups.ts";
+import type { Logs } from "./logs.ts";
+import type { Cursor } from "./protocol/cursor.ts";
+import { GroundwaveError } from "./protocol/errors.ts";
+import type { Vector } from "./protocol/message.ts";
+import { slotOf } from "./protocol/slot.ts";
+import type {
+  Draft,
+  Metric,
+  Page,
+  Published,
+  Readiness,
+  ReadRequest,
+  Sink,
+  StreamEvent,
+  SubscribeRequest,
+  Subscription,
+  Upstream,
+} from "./protocol/upstream.ts";
+import type { Publisher } from "./publisher.ts";
+import { RelaySubscription, type SubscriptionHooks } from "./subscription.ts";
+
+export interface UpstreamOptions {
+  readonly node: Upstream["node"];
+  readonly clock: Clock;
+  readonly table: GroupTable;
+  readonly groups: Groups;
+  readonly logs: Logs;
+  readonly publisher: Publisher;
+  /** Wall-clock milliseconds of this relay's last sync, for cursors. */
+  readonly asOfMs: () => number;
+  /** Brings a slot up to what the relays in view hold. */
+  readonly pull: (slot: number) => Promise<unknown>;
+  /** Why traffic should not come here yet; empty when it may. */
+  readonly waiting: () => readonly string[];
+  readonly metrics: () => readonly Metric[];
+}
+
+/** A subscription that takes nothing for so long is ended with `slow_reader` (INTERFACE "Limits": reader lag). */
+const STALL_LIMIT_MS = 10_000;
+const STALL_CHECK_MS = 1000;
+
+/** A page of history ends after so many bytes of data, whatever its limit. */
+const PAGE_BYTES = 8 * 1024 * 1024;
+
+/** The in-process {@link Upstream}. */
+export class RelayUpstream implements Upstream {
+  readonly node: Upstream["node"];
+  readonly #options: UpstreamOptions;
+  /** Live subscriptions; the value says since when one has taken nothing. */
+  readonly #stalledMs = new Map<RelaySubscription, number>();
+  readonly #subscriptions = new Set<RelaySubscription>();
+  #draining = false;
+  #cancelCheck: (() => void) | undefined;
+
+  constructor(options: UpstreamOptions) {
+    this.#options = options;
+    this.node = options.node;
+  }
+
+  /** How many subscriptions are open. */
+  get subscriptions(): number {
+    return this.#subscriptions.size;
+  }
+
+  publish(draft: Draft): Promise<Published> {
+    if (this.#draining) return Promise.reject(draining());
+    return this.#options.publisher.publish(draft);
+  }
+
+  async subscribe(request: SubscribeRequest, sink: Sink): Promise<Subscription> {
+    const slots = channelsBySlot(request.channels);
+    const release = await this.#enter(slots, request.start);
+    const subscription = new RelaySubscription(sink, this.#hooks(release), this.#options.asOfMs);
+    this.#subscriptions.add(subscription);
+    this.#watch(subscription);
+    this.#open(subscription, slots, request);
+    return subscription;
+  }
+
+  async read(request: ReadRequest): Promise<Page> {
+    const slots = channelsBySlot(request.channels);
+    const release = await this.#enter(slots, request.start);
+    const page = new PageSink(request.limit);
+    const hooks = { stalled: () => {}, over: release };
+    const subscription = new RelaySubscription(page, hooks, this.#options.asOfMs);
+    this.#open(subscription, slots, request);
+    if (request.limit > 0) subscription.resume();
+    const cursor = subscription.cursor();
+    subscription.close();
+    return { events: page.events, cursor };
+  }
+
+  readiness(): Readiness {
+    const reasons = this.#draining ? ["draining"] : this.#options.waiting();
+    return { ready: reasons.length === 0, reasons };
+  }
+
+  metrics(): readonly Metric[] {
+    return this.#options.metrics();
+  }
+
+  /** Takes nothing new and ends every subscription with `draining`. Idempotent. */
+  drain(): void {
+    this.#draining = true;
+    for (const subscription of [...this.#subscriptions]) subscription.end(draining());
+    this.#cancelCheck?.();
+  }
+
+  /** Waits until the slots are heard and synced; answers how to give the interest up again. */
+  async #enter(
+    slots: ReadonlyMap<number, readonly string[]>,
+    start: SubscribeRequest["start"],
+  ): Promise<() => void> {
+    if (this.#draining) throw draining();
+    const { groups, table } = this.#options;
+    const wanted = [...new Set([...slots.keys()].map((slot) => table.groupOf(slot)))];
+    const entered = await Promise.allSettled(wanted.map((group) => groups.acquire(group)));
+    const release = () => {
+      wanted.forEach((group, i) => {
+        if (entered[i]?.status === "fulfilled") groups.release(group);
+      });
+    };
+    const failed = entered.find((result) => result.status === "rejected");
+    if (failed) {
+      release();
+      throw new GroundwaveError("unavailable", "the channel's group cannot be heard now", {
+        cause: failed.reason,
+        retryAfterS: 2,
+      });
+    }
+    if (typeof start === "object") await this.#reach(slots, start);
+    if (!this.#draining) return release;
+    release();
+    throw draining();
+  }
+
+  /** A cursor ahead of the log is no error: what it names may be on its way, or on a peer (DESIGN "Forgetting"). */
+  async #reach(slots: ReadonlyMap<number, unknown>, cursor: Cursor): Promise<void> {
+    const ahead = [...cursor.slots].filter(([slot, vector]) =>
+      slots.has(slot) && [...vector].some(([origin, seq]) => seq > this.#reached(slot, origin))
+    );
+    await Promise.all(ahead.map(([slot]) => this.#options.pull(slot)));
+  }
+
+  #reached(slot: number, origin: string): number {
+    return this.#options.logs.peek(slot)?.vector.get(origin) ?? 0;
+  }
+
+  #open(
+    subscription: RelaySubscription,
+    slots: ReadonlyMap<number, readonly string[]>,
+    { start }: SubscribeRequest,
+  ): void {
+    const { logs, clock } = this.#options;
+    const asOfMs = typeof start === "object" ? start.asOfMs : undefined;
+    for (const [slot, channels] of slots) {
+      const from = typeof start === "object" ? start.slots.get(slot) ?? NOWHERE : start;
+      subscription.open(slot, slots.size > 1, (sink) => {
+        const options = asOfMs === undefined ? { sink } : { sink, asOfMs };
+        return logs.of(slot).open(channels, from, clock.nowMs(), options);
+      });
+    }
+  }
+
+  #hooks(release: () => void): SubscriptionHooks {
+    return {
+      stalled: (subscription, stalled) => {
+        if (stalled) this.#watch(subscription);
+        else this.#stalledMs.delete(subscription);
+      },
+      over: (subscription) => {
+        this.#subscriptions.delete(subscription);
+        this.#stalledMs.delete(subscription);
+        release();
+      },
+    };
+  }
+
+  #watch(subscription: RelaySubscription): void {
+    this.#stalledMs.set(subscription, this.#options.clock.nowMs());
+    this.#cancelCheck ??= this.#options.clock.after(STALL_CHECK_MS, () => this.#check());
+  }
+
+  #check(): void {
+    this.#cancelCheck = undefined;
+    const limitMs = this.#options.clock.nowMs() - STALL_LIMIT_MS;
+    for (const [subscription, sinceMs] of this.#stalledMs) {
+      if (sinceMs <= limitMs) {
+        subscription.end(
+          new GroundwaveError("slow_reader", "the reader took nothing for 10 s", {
+            retryAfterS: 1,
+          }),
+        );
+      }
+    }
+    if (this.#stalledMs.size > 0) {
+      this.#cancelCheck = this.#options.clock.after(STALL_CHECK_MS, () => this.#check());
+    }
+  }
+}
+
+const NOWHERE: Vector = new Map();
+
+/** Collects a page. */
+class PageSink implements Sink {
+  readonly events: StreamEvent[] = [];
+  #left: number;
+  #bytes = 0;
+
+  constructor(limit: number) {
+    this.#left = limit;
+  }
+
+  event(event: StreamEvent): boolean {
+    this.events.push(event);
+    if (event.type !== "message") return true;
+    this.#left -= 1;
+    this.#bytes += event.message.data.length;
+    return this.#left > 0 && this.#bytes < PAGE_BYTES;
+  }
+
+  closed(): void {
+    // Nothing ends a page from outside: it is read within one turn of the loop.
+  }
+}
+
+function channelsBySlot(channels: readonly string[]): ReadonlyMap<number, readonly string[]> {
+  return Map.groupBy(channels, slotOf);
+}
+
+function draining(): GroundwaveError {
+  return new GroundwaveError("draining", "this relay is shutting down", { retryAfterS: 1 });
+}

@@ -1,0 +1,160 @@
+import assert from "node:assert/strict";
+import { parseCursor } from "../../relay/protocol/cursor.ts";
+import type { Relay } from "../../relay/relay.ts";
+import type { Start } from "../../relay/protocol/upstream.ts";
+import { freeLan, type Lan, metric, startTestRelay, until } from "../support/relays.ts";
+import { RecordingSink } from "./protocol/upstream_contract.ts";
+
+async function withRelays(
+  count: number,
+  body: (relays: readonly Relay[], lan: Lan) => Promise<void>,
+): Promise<void> {
+  const lan = freeLan();
+  const relays: Relay[] = [];
+  try {
+    for (let i = 0; i < count; i++) relays.push(await startTestRelay(lan, { id: `relay ${i}` }));
+    await Promise.all(relays.map((relay) => relay.settled));
+    await body(relays, lan);
+  } finally {
+    await Promise.all(relays.map((relay) => relay.close()));
+  }
+}
+
+async function follow(relay: Relay | undefined, start: Start = "live", channel = "news") {
+  assert.ok(relay);
+  const sink = new RecordingSink();
+  const subscription = await relay.upstream.subscribe({ channels: [channel], start }, sink);
+  const { recovered } = subscription;
+  subscription.resume();
+  return { sink, subscription, recovered };
+}
+
+function publish(relay: Relay | undefined, data: string, channel = "news") {
+  assert.ok(relay);
+  return relay.upstream.publish({ channel, data });
+}
+
+Deno.test("what is published on either of two relays arrives on both, in order, once", () =>
+  withRelays(2, async ([a, b]) => {
+    const onA = await follow(a), onB = await follow(b);
+    for (let i = 0; i < 50; i++) {
+      await publish(a, `a${i}`);
+      await publish(b, `b${i}`);
+    }
+    await Promise.all([onA.sink.until(100), onB.sink.until(100)]);
+    for (const { sink } of [onA, onB]) {
+      for (const from of ["a", "b"]) {
+        const texts = sink.texts.filter((text) => String(text).startsWith(from));
+        assert.deepEqual(texts, Array.from({ length: 50 }, (_, i) => `${from}${i}`));
+      }
+    }
+  }));
+
+Deno.test("a reader goes on at the other relay exactly after its cursor", () =>
+  withRelays(2, async ([a, b]) => {
+    const first = await follow(a);
+    await follow(b);
+    for (const text of ["1", "2", "3", "4"]) await publish(a, text);
+    await first.sink.until(4);
+    const second = await follow(b, parseCursor(first.sink.cursors[1] ?? ""));
+    assert.equal(second.recovered, true);
+    await second.sink.until(2);
+    assert.deepEqual(second.sink.texts, ["3", "4"]);
+  }));
+
+Deno.test("a relay that never heard a group fetches its history from a peer", () =>
+  withRelays(2, async ([a, b]) => {
+    const first = await follow(a);
+    for (const text of ["1", "2", "3"]) await publish(a, text);
+    await first.sink.until(3);
+    const second = await follow(b, parseCursor(first.sink.cursors[0] ?? ""));
+    assert.equal(second.recovered, true);
+    await second.sink.until(2);
+    assert.deepEqual(second.sink.texts, ["2", "3"]);
+  }));
+
+Deno.test("a live reader on a relay that joins late gets no history and no gap", () =>
+  withRelays(2, async ([a, b]) => {
+    for (const text of ["old", "older"]) await publish(a, text);
+    const late = await follow(b);
+    await publish(a, "new");
+    await late.sink.until(1);
+    assert.deepEqual(late.sink.texts, ["new"]);
+  }));
+
+Deno.test("a relay that restarts resumes its readers from the other's log, without a gap", () =>
+  withRelays(1, async ([b], lan) => {
+    const a = await startTestRelay(lan);
+    await a.settled;
+    const onB = await follow(b);
+    const onA = await follow(a);
+    await publish(a, "from a");
+    await publish(b, "from b");
+    await Promise.all([onA.sink.until(2), onB.sink.until(2)]);
+    await a.close();
+    await publish(b, "while a was down");
+    const again = await startTestRelay(lan);
+    try {
+      const resumed = await follow(again, parseCursor(onA.sink.cursors.at(-1) ?? ""));
+      assert.equal(resumed.recovered, true);
+      await resumed.sink.until(1);
+      assert.deepEqual(resumed.sink.texts, ["while a was down"]);
+    } finally {
+      await again.close();
+    }
+  }));
+
+Deno.test("a cursor ahead of a relay's log is no gap, though nobody holds what it names", () =>
+  withRelays(2, async ([a, b]) => {
+    const onA = await follow(a);
+    await publish(a, "1");
+    await onA.sink.until(1);
+    const cursor = parseCursor(onA.sink.cursors[0] ?? "");
+    await a?.close();
+    const onB = await follow(b, cursor);
+    assert.equal(onB.recovered, true);
+    await publish(b, "2");
+    await onB.sink.until(1);
+    assert.deepEqual(onB.sink.texts, ["2"]);
+  }));
+
+Deno.test("a relay publishes to a group that it does not hear", () =>
+  withRelays(2, async ([a, b]) => {
+    const onB = await follow(b);
+    await publish(a, "x");
+    await onB.sink.until(1);
+    assert.equal(a && metric(a, "relay_groups"), 0);
+    assert.deepEqual(onB.sink.texts, ["x"]);
+  }));
+
+Deno.test("`after` is cut to what exists, and fetched where a peer has it", () =>
+  withRelays(2, async ([a, b]) => {
+    const onA = await follow(a);
+    await publish(a, "question");
+    await onA.sink.until(1);
+    const cursor = parseCursor(onA.sink.cursors[0] ?? "");
+    await b?.upstream.publish({ channel: "news", data: "answer", after: cursor });
+    await onA.sink.until(2);
+    const slots = new Map([...cursor.slots].map(([slot, vector]) => {
+      return [slot, new Map([...vector].map(([origin, seq]) => [origin, seq + 1000]))] as const;
+    }));
+    await b?.upstream.publish({ channel: "news", data: "beyond", after: { ...cursor, slots } });
+    await onA.sink.until(3);
+    assert.deepEqual(onA.sink.texts, ["question", "answer", "beyond"]);
+    const event = onA.sink.events[2];
+    assert.ok(event?.type === "message");
+    const [, stated] = [...cursor.slots][0] ?? [];
+    assert.deepEqual(
+      [...event.message.after ?? []],
+      [...stated ?? []].filter(([, seq]) => seq > 0),
+    );
+  }));
+
+Deno.test("peers come into view and leave it", () =>
+  withRelays(2, async ([a, b]) => {
+    assert.ok(a && b);
+    await until(() => metric(a, "relay_peers") === 1, "a sees b");
+    assert.equal(a.upstream.readiness().ready, true);
+    await b.close();
+    await until(() => metric(a, "relay_peers") === 0, "b has left");
+  }));
