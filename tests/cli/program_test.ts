@@ -38,12 +38,12 @@ Deno.test("a command's help is exact", async () => {
 Usage: groundwave publish URL CHANNEL [DATA|-] [flags]
 
 Flags:
-  --event NAME     event name
-  --ack LEVEL      accepted, replicated or archived: the level to wait for
-  --key KEY        idempotency key
-  --after CURSOR   what the message answers
-  --token TOKEN    sent as Authorization: Bearer TOKEN
-  --config FILE    JSON file with flags as keys
+  --event NAME       event name
+  --ack LEVEL        accepted, replicated or archived: the level to wait for
+  --key KEY          idempotency key
+  --after CURSOR     what the message answers
+  --token TOKEN      sent as Authorization: Bearer TOKEN
+  --config FILE      JSON file with flags as keys
   --help, --version  show this, or the version
 
 Every flag has an environment twin (--group-port = GROUNDWAVE_GROUP_PORT) and a key in the
@@ -51,7 +51,7 @@ file. Flags win over the environment, the environment over the file.
 
 Example:
   deno task groundwave publish http://localhost:8000 news "hello"
-`.replaceAll(/^( {2}--(?:event|ack|key|after|token|config) \w+) +/gm, (_, flag) => flag.padEnd(21)),
+`,
   );
 });
 
