@@ -142,7 +142,7 @@ Deno.test("serve --anonymous all serves, and logs json when told", async () => {
     String(freeGroupPort()),
     ...args,
   );
-  assert.equal((await fetch(`${node.url}/healthz`)).status, 200);
+  assert.equal((await (await fetch(`${node.url}/healthz`)).json()).status, "ok");
   await node.end();
   const entries = node.written.err.trimEnd().split("\n").map((line) => JSON.parse(line));
   assert.equal(entries.find(({ message }) => message === "accepting")?.url, node.url);

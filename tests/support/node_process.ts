@@ -35,19 +35,19 @@ export async function startServer(script: string, ...args: string[]): Promise<Se
     stderr: "piped",
   }).spawn();
   const written = { out: "", err: "" }, listening = Promise.withResolvers<string>();
-  const out = collect(child.stdout, (text) => {
-    written.out += text;
-    const url = /https?:\/\/[^\s/]+/.exec(written.out);
-    if (url) listening.resolve(url[0]);
+  const collect = async (from: ReadableStream<Uint8Array>, to: keyof typeof written) => {
+    for await (const text of from.pipeThrough(new TextDecoderStream())) {
+      written[to] += text;
+      const url = /https?:\/\/[^\s/"]+/.exec(written[to]);
+      if (url) listening.resolve(url[0]);
+    }
+  };
+  const output = [collect(child.stdout, "out"), collect(child.stderr, "err")];
+  const ended = Promise.all([child.status, ...output]).then(([status]) => status);
+  ended.then(({ code }) => {
+    listening.reject(new Error(`${script} did not listen (code ${code}):\n${written.err}`));
   });
-  const err = collect(child.stderr, (text) => void (written.err += text));
-  const ended = Promise.all([child.status, out, err]).then(([status]) => status);
-  const fail = (why: string) => listening.reject(new Error(`${script} ${why}:\n${written.err}`));
-  ended.then(({ code }) => fail(`ended with ${code} before it listened`));
-  const late = setTimeout(() => {
-    fail("did not listen in time");
-    child.kill("SIGKILL");
-  }, START_MS);
+  const late = setTimeout(() => child.kill("SIGKILL"), START_MS);
   const url = await listening.promise.finally(() => clearTimeout(late));
   return {
     url,
@@ -72,9 +72,4 @@ export function freeGroupPort(): number {
   const { port } = socket.addr as Deno.NetAddr;
   socket.close();
   return port;
-}
-
-async function collect(from: ReadableStream<Uint8Array>, take: (text: string) => void) {
-  const decoder = new TextDecoder();
-  for await (const chunk of from) take(decoder.decode(chunk, { stream: true }));
 }
