@@ -16,10 +16,10 @@ export function toBase64(bytes: Uint8Array): string {
   return btoa(latin1);
 }
 
-/** Only canonical text is taken. @throws {GroundwaveError} `encoding_invalid`. */
-export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
-  const latin1 = decoded(text);
-  // `atob` forgives spaces, missing padding and stray bits; what it would not have written itself is refused.
+/** The bytes of canonical text; anything else is refused. @throws {GroundwaveError} `encoding_invalid`. */
+export function fromBase64(text: unknown): Uint8Array<ArrayBuffer> {
+  const latin1 = typeof text === "string" ? decoded(text) : undefined;
+  // `atob` forgives spaces, missing padding and stray bits; what `btoa` would not have written is refused.
   if (latin1 === undefined || btoa(latin1) !== text) {
     throw new GroundwaveError("encoding_invalid", "data is not base64 (RFC 4648 §4, padded)");
   }

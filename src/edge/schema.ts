@@ -56,7 +56,7 @@ const draftFields = {
 function toDraft(
   { data, encoding, ...rest }: { channel: string; data: unknown; encoding?: "base64" },
 ): Draft {
-  const carried = encoding === "base64" ? fromBase64(z.string().parse(data)) : textOf(data);
+  const carried = encoding === "base64" ? fromBase64(data) : textOf(data);
   checkData(carried);
   return { ...rest, data: carried };
 }

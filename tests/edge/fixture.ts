@@ -1,0 +1,132 @@
+/**
+ * An edge over an upstream, and short ways to speak to it.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { createEdge, type Edge, type EdgeOptions } from "../../src/edge/edge.ts";
+import { denoHost, serve, type Server } from "../../src/edge/adapters/deno.ts";
+import { anonymousAll } from "../../src/edge/grants.ts";
+import { EventStreamParser, type StreamBlock } from "../../src/client/transports/event_stream.ts";
+import { MemoryUpstream } from "../support/memory_upstream.ts";
+import { FakeHost, FakeSocket, settle } from "./fake_host.ts";
+
+export interface Fixture {
+  readonly upstream: MemoryUpstream;
+  readonly host: FakeHost;
+  readonly edge: Edge;
+  /** Asks without a network between. */
+  ask(target: string, init?: RequestInit, address?: string): Promise<Response>;
+  post(target: string, body?: BodyInit, headers?: Record<string, string>): Promise<Response>;
+  /** Opens a WebSocket and its handshake. */
+  socket(target?: string, headers?: Record<string, string>): Promise<SocketFixture>;
+}
+
+export interface SocketFixture {
+  readonly socket: FakeSocket;
+  /** Sends a frame; the answers that come without time passing. */
+  say(...operations: unknown[]): Promise<Record<string, unknown>[]>;
+  frame(text: string | undefined): Promise<Record<string, unknown>[]>;
+  /** The client's end goes away. */
+  leave(): void;
+}
+
+/** An edge over an upstream in memory, where time stands still. */
+export function fixture(options: Partial<EdgeOptions> = {}): Fixture {
+  const upstream = new MemoryUpstream(), host = new FakeHost();
+  const edge = createEdge({ upstream, host, grants: anonymousAll, ...options });
+  const ask: Fixture["ask"] = async (target, init, address = "192.0.2.1") =>
+    await edge.fetch(new Request(`http://edge.test${target}`, init), { remoteAddress: address });
+  const post: Fixture["post"] = (target, body, headers = {}) => {
+    const length: Record<string, string> = typeof body === "string"
+      ? { "content-length": String(new TextEncoder().encode(body).length) }
+      : {};
+    return ask(target, { method: "POST", body: body ?? null, headers: { ...length, ...headers } });
+  };
+  return {
+    upstream,
+    host,
+    edge,
+    ask,
+    post,
+    async socket(target = "/ws", headers = {}) {
+      const response = await ask(target, { headers: { upgrade: "websocket", ...headers } });
+      assert.equal(response.status, 200, await response.text());
+      const socket = new FakeSocket(), events = host.upgraded?.events;
+      assert.ok(events);
+      events.open(socket);
+      const frame = async (text: string | undefined) => {
+        events.frame(text);
+        await settle();
+        return socket.take();
+      };
+      return {
+        socket,
+        frame,
+        say: (...operations) => frame(operations.map((op) => JSON.stringify(op)).join("\n")),
+        leave: () => events.closed(),
+      };
+    },
+  };
+}
+
+/** Status and code of an answer that must be an error of the table. */
+export async function errorOf(response: Response): Promise<string> {
+  const text = await response.text();
+  const { error } = JSON.parse(text);
+  assert.equal(typeof error?.message, "string", text);
+  return `${response.status} ${error.code}`;
+}
+
+/** Reads an event stream block by block. */
+export class StreamReader {
+  readonly #parser = new EventStreamParser();
+  readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #blocks: StreamBlock[] = [];
+  /** All that came, as it came. */
+  text = "";
+
+  constructor(response: Response) {
+    assert.ok(response.body);
+    this.#reader = response.body.getReader();
+  }
+
+  /** The next block; undefined at the end of the stream. */
+  async next(): Promise<StreamBlock | undefined> {
+    while (this.#blocks.length === 0) {
+      const { done, value } = await this.#reader.read();
+      if (done) return undefined;
+      const text = this.#decoder.decode(value, { stream: true });
+      this.text += text;
+      this.#blocks.push(...this.#parser.push(text));
+    }
+    return this.#blocks.shift();
+  }
+
+  async cancel(): Promise<void> {
+    await this.#reader.cancel();
+  }
+}
+
+export interface ServedEdge {
+  readonly upstream: MemoryUpstream;
+  readonly server: Server;
+  readonly url: string;
+}
+
+/** The same on Deno's own server, on a port of the system's choice. */
+export async function served(
+  run: (edge: ServedEdge) => Promise<void>,
+  options: Partial<EdgeOptions> = {},
+): Promise<void> {
+  const upstream = new MemoryUpstream();
+  const limits = { drainMs: 10, ...options.limits };
+  const edge = createEdge({ upstream, host: denoHost, grants: anonymousAll, ...options, limits });
+  const server = await serve(edge, { hostname: "127.0.0.1", port: 0 });
+  try {
+    await run({ upstream, server, url: `http://127.0.0.1:${server.port}` });
+  } finally {
+    await server.drain();
+  }
+}

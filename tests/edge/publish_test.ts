@@ -1,0 +1,294 @@
+import assert from "node:assert/strict";
+import { MAX_DATA_BYTES } from "../../relay/protocol/data.ts";
+import { GroundwaveError } from "../../relay/protocol/errors.ts";
+import type { Message } from "../../relay/protocol/message.ts";
+import { settle } from "./fake_host.ts";
+import { errorOf, fixture } from "./fixture.ts";
+import type { MemoryUpstream } from "../support/memory_upstream.ts";
+
+const JSON_TYPE = { "content-type": "application/json" };
+
+async function published(upstream: MemoryUpstream, channel: string): Promise<Message[]> {
+  const page = await upstream.read({ channels: [channel], start: "earliest", limit: 1000 });
+  return page.events.flatMap((event) => event.type === "message" ? [event.message] : []);
+}
+
+Deno.test("publishes the body as it is and answers id, channel and level", async () => {
+  const { post, upstream } = fixture();
+  const response = await post("/publish/news", "hello", { "content-type": "text/plain" });
+  assert.equal(response.status, 200);
+  const [message] = await published(upstream, "news");
+  assert.equal(message?.data, "hello");
+  const id = `${message.origin}.${message.slot.toString(36)}.1`;
+  assert.deepEqual(await response.json(), { id, channel: "news", ack: "accepted" });
+});
+
+Deno.test("the channel is what follows /publish/, decoded once, or the query's", async () => {
+  const names = [
+    ["/publish/a/b", "a/b"],
+    ["/publish/a%2Fb", "a/b"],
+    ["/publish/a%252Fb", "a%2Fb"],
+    ["/publish/a+b", "a+b"],
+    ["/publish/100%25", "100%"],
+    ["/publish/%F0%9F%90%9F", "🐟"],
+    ["/publish//a/", "/a/"],
+    ["/publish?channel=a%2Fb+c", "a/b c"],
+    ["/publish/publish/x", "publish/x"],
+  ] as const;
+  for (const [target, channel] of names) {
+    const { post } = fixture();
+    assert.equal((await (await post(target, "x")).json()).channel, channel, target);
+  }
+});
+
+Deno.test("options come by header or query, and the header wins", async () => {
+  const { post, upstream } = fixture();
+  await post("/publish/a?event=query", "1");
+  await post("/publish/a?event=query", "2", { "groundwave-event": "header" });
+  await post("/publish/a", "3", { "groundwave-event": latin1OfUtf8("größe 🐟") });
+  assert.deepEqual(
+    (await published(upstream, "a")).map(({ event }) => event),
+    ["query", "header", "größe 🐟"],
+  );
+});
+
+Deno.test("octet streams are binary, everything else is UTF-8 to the byte", async () => {
+  const { post, upstream } = fixture();
+  const bytes = new Uint8Array([0, 255, 254, 13, 10]);
+  await post("/publish/a", bytes, { "content-type": "Application/Octet-Stream; x=y" });
+  await post("/publish/a", "\uFEFFbom\0\r\n");
+  await post("/publish/a");
+  assert.deepEqual((await published(upstream, "a")).map(({ data }) => data), [
+    bytes,
+    "\uFEFFbom\0\r\n",
+    "",
+  ]);
+});
+
+const REFUSED: readonly [string, string, BodyInit, Record<string, string>?][] = [
+  ["400 channel_invalid", "/publish/", "x"],
+  ["400 channel_invalid", "/publish?channel=", "x"],
+  ["400 channel_invalid", `/publish/${"x".repeat(513)}`, "x"],
+  ["400 channel_invalid", `/publish/${"%C3%A9".repeat(257)}`, "x"],
+  ["400 channel_invalid", "/publish/a%0Ab", "x"],
+  ["400 channel_invalid", "/publish/a%C2%85b", "x"],
+  ["400 channel_invalid", "/publish/%zz", "x"],
+  ["400 channel_invalid", "/publish/%", "x"],
+  ["400 channel_invalid", "/publish/%FF", "x"],
+  ["400 channel_invalid", "/publish/%ED%A0%80", "x"],
+  ["400 bad_request", "/publish?channel=%FF", "x"],
+  ["400 bad_request", "/publish?channel=a&channel=b", "x"],
+  ["400 bad_request", "/publish/a?channel=b", "x"],
+  ["400 event_reserved", "/publish/a?event=gap", "x"],
+  ["400 event_reserved", "/publish/a?event=groundwave.base64", "x"],
+  ["400 event_reserved", "/publish/a", "x", { "groundwave-event": "error" }],
+  ["400 bad_request", "/publish/a?event=", "x"],
+  ["400 bad_request", "/publish/a?event=a%0Ab", "x"],
+  ["400 encoding_invalid", "/publish/a", "x", { "groundwave-event": "\xE9" }],
+  ["400 bad_request", "/publish/a?ack=maybe", "x"],
+  ["400 bad_request", "/publish/a?order=total", "x"],
+  ["400 bad_request", "/publish/a", "x", { "groundwave-order": "total" }],
+  ["400 bad_request", "/publish/a?key=k", "x"],
+  ["400 bad_request", "/publish/a", "x", { "idempotency-key": "k" }],
+  ["400 cursor_invalid", "/publish/a?after=nonsense", "x"],
+  ["400 cursor_invalid", "/publish/a?after=", "x"],
+  ["400 cursor_invalid", "/publish/a", "x", { "groundwave-after": "a.b.c" }],
+  ["400 encoding_invalid", "/publish/a", new Uint8Array([0xff])],
+  ["400 encoding_invalid", "/publish/a", new Uint8Array([0xed, 0xa0, 0x80])],
+  ["413 too_large", "/publish/a", "x".repeat(MAX_DATA_BYTES + 1)],
+  ["413 too_large", "/publish/a", new Uint8Array(MAX_DATA_BYTES + 1)],
+  ["415 unsupported_media_type", "/publish/a", "x", { "content-encoding": "gzip" }],
+  ["415 unsupported_media_type", "/publish", "x", { "content-type": "text/plain" }],
+  ["503 not_replicated", "/publish/a?ack=replicated", "x"],
+  ["503 not_archived", "/publish/a", "x", { "groundwave-ack": "archived" }],
+];
+
+Deno.test("bad publishes get the table's error and publish nothing", async () => {
+  for (const [expected, target, body, headers] of REFUSED) {
+    const { post, upstream } = fixture();
+    const response = await post(target, body, headers);
+    assert.equal(await errorOf(response), expected, target);
+    assert.equal(response.headers.has("retry-after"), expected.startsWith("503"), target);
+    assert.deepEqual(await published(upstream, "a"), []);
+  }
+});
+
+Deno.test("a full window is 429 with the time to wait", async () => {
+  const { post, upstream } = fixture();
+  upstream.publishError = new GroundwaveError("window_full", "full", { retryAfterS: 1.2 });
+  const response = await post("/publish/a", "x");
+  assert.equal(response.headers.get("retry-after"), "2");
+  assert.equal(await errorOf(response), "429 window_full");
+});
+
+Deno.test("what is no error of the table is internal, and its text stays inside", async () => {
+  const logged: unknown[] = [];
+  const { post, upstream } = fixture({ log: (...line) => logged.push(line) });
+  upstream.publishError = new Error("secret");
+  const response = await post("/publish/a", "x");
+  const body = await response.text();
+  assert.equal(response.status, 500);
+  assert.ok(!body.includes("secret"), body);
+  assert.ok(JSON.stringify(logged).includes("secret"));
+});
+
+Deno.test("a body without a length is read up to the limit and no further", async () => {
+  const { post, upstream } = fixture();
+  const fine = await post("/publish/a", chunks(MAX_DATA_BYTES, 60_000).stream);
+  assert.equal(fine.status, 200);
+  assert.equal((await published(upstream, "a"))[0]?.data.length, MAX_DATA_BYTES);
+  const large = chunks(100 * MAX_DATA_BYTES, 60_000);
+  assert.equal(await errorOf(await post("/publish/a", large.stream)), "413 too_large");
+  assert.ok(large.cancelled() && large.taken() < 2 * MAX_DATA_BYTES, String(large.taken()));
+});
+
+Deno.test("a body that is late, or breaks off, is a bad request", async () => {
+  const { post, host } = fixture();
+  const late = post("/publish/a", new ReadableStream({}));
+  await settle();
+  await host.pass(30_000);
+  assert.equal(await errorOf(await late), "400 bad_request");
+  const broken = new ReadableStream({ pull: (controller) => controller.error(new Error("gone")) });
+  assert.equal(await errorOf(await post("/publish/a", broken)), "400 bad_request");
+  assert.equal(host.timers, 0);
+});
+
+Deno.test("all bodies together are bounded, and what was refused or done counts no more", async () => {
+  const { post, host } = fixture({ limits: { bodiesBytes: 100_000 } });
+  const held = new ReadableStream({
+    start: (controller) => controller.enqueue(new Uint8Array(80_000)),
+  });
+  const waiting = post("/publish/a", held);
+  await host.pass(0);
+  const refused = await post("/publish/a", chunks(50_000, 1000).stream);
+  assert.equal(await errorOf(refused), "429 rate_limited");
+  await host.pass(30_000);
+  await waiting;
+  assert.equal((await post("/publish/a", chunks(90_000, 1000).stream)).status, 200);
+});
+
+Deno.test("a batch is answered item by item, in order", async () => {
+  const { post, upstream } = fixture();
+  const messages = [
+    { channel: "a", data: "x" },
+    { channel: "a", data: { any: ["json", 1] }, event: "tick" },
+    { channel: "a", data: "AAEC", encoding: "base64" },
+    { channel: "a", data: null },
+    { channel: "", data: "x" },
+    { channel: "a" },
+    { channel: "a", data: "AAE", encoding: "base64" },
+    { channel: "a", data: "AAF=", encoding: "base64" },
+    { channel: "a", data: 1, encoding: "base64" },
+    { channel: "a", data: "x", encoding: "hex" },
+    { channel: "a", data: "\ud800" },
+    { channel: "a", data: "x", event: "stale" },
+    { channel: "a", data: "x", key: "k" },
+    { channel: "a", data: "x", order: "total" },
+    { channel: "a", data: "x", after: "?" },
+    { channel: "a", data: "é".repeat(MAX_DATA_BYTES / 2 + 1) },
+    "text",
+    null,
+    { channel: "a", data: "last" },
+  ];
+  const response = await post("/publish", JSON.stringify({ messages }), JSON_TYPE);
+  const { results } = await response.json();
+  assert.deepEqual(
+    results.map((result: { ack?: string; error?: { code: string } }) =>
+      result.ack ?? result.error?.code
+    ),
+    [
+      ...Array(4).fill("accepted"),
+      "channel_invalid",
+      "bad_request",
+      "encoding_invalid",
+      "encoding_invalid",
+      "encoding_invalid",
+      "bad_request",
+      "encoding_invalid",
+      "event_reserved",
+      "bad_request",
+      "bad_request",
+      "cursor_invalid",
+      "too_large",
+      "bad_request",
+      "bad_request",
+      "accepted",
+    ],
+  );
+  assert.deepEqual((await published(upstream, "a")).map(({ data }) => data), [
+    "x",
+    '{"any":["json",1]}',
+    new Uint8Array([0, 1, 2]),
+    "null",
+    "last",
+  ]);
+});
+
+Deno.test("a batch may be lines, and its level stands beside or above it", async () => {
+  const { post } = fixture();
+  const lines = '{"channel":"a","data":1}\n\r\n{"channel":"b","data":"2","ack":"accepted"}\n';
+  const response = await post("/publish?ack=replicated", lines, {
+    "content-type": "application/x-ndjson",
+  });
+  const { results } = await response.json();
+  assert.equal(results[0].error.code, "not_replicated");
+  assert.equal(results[1].ack, "accepted");
+  const batch = { messages: [{ channel: "a", data: "x" }], ack: "archived" };
+  const above = await (await post("/publish", JSON.stringify(batch), JSON_TYPE)).json();
+  assert.equal(above.results[0].error.code, "not_archived");
+});
+
+Deno.test("a batch is refused whole when it cannot be read as one", async () => {
+  const refused: [string, BodyInit, Record<string, string>?, string?][] = [
+    ["400 bad_request", "{"],
+    ["400 bad_request", ""],
+    ["400 bad_request", "[]"],
+    ["400 bad_request", '{"messages":{}}'],
+    ["400 bad_request", '{"messages":[],"ack":"no"}'],
+    ["400 bad_request", '{"channel":"a","data":1}\n{', { "content-type": "application/x-ndjson" }],
+    ["400 bad_request", '{"messages":[]}', JSON_TYPE, "/publish?event=e"],
+    ["400 encoding_invalid", new Uint8Array([0x22, 0xff, 0x22])],
+    ["413 too_large", JSON.stringify({ messages: Array(1001).fill(0) })],
+    ["413 too_large", `{"messages":["${"x".repeat(8 * MAX_DATA_BYTES)}"]}`],
+  ];
+  for (const [expected, body, headers = JSON_TYPE, target = "/publish"] of refused) {
+    const { post } = fixture();
+    assert.equal(
+      await errorOf(await post(target, body, headers)),
+      expected,
+      String(body).slice(0, 60),
+    );
+  }
+});
+
+Deno.test("a grant decides who may publish where", async () => {
+  for (
+    const [identified, expected] of [[true, "403 forbidden"], [false, "401 unauthorized"]] as const
+  ) {
+    const grant = { identified, publish: (c: string) => c === "mine", subscribe: () => false };
+    const { post } = fixture({ grants: { of: () => Promise.resolve(grant) } });
+    assert.equal((await post("/publish/mine", "x")).status, 200);
+    assert.equal(await errorOf(await post("/publish/yours", "x")), expected);
+  }
+});
+
+function latin1OfUtf8(text: string): string {
+  return String.fromCharCode(...new TextEncoder().encode(text));
+}
+
+/** A body of `bytes` in pieces, and how much of it was wanted. */
+function chunks(bytes: number, size: number) {
+  let taken = 0, cancelled = false;
+  const stream = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      const length = Math.min(size, bytes - taken);
+      taken += length;
+      if (length === 0) controller.close();
+      else controller.enqueue(new Uint8Array(length).fill(0x78));
+    },
+    cancel() {
+      cancelled = true;
+    },
+  }, { highWaterMark: 0 });
+  return { stream, taken: () => taken, cancelled: () => cancelled };
+}
