@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Origin, Seq, Vector } from "../message.ts";
+import type { Message, Origin, Seq, Vector } from "../message.ts";
 import { raise } from "../vector.ts";
 import { AgeQueue } from "./age_queue.ts";
 import type { LogReader } from "./reader.ts";
@@ -46,8 +46,8 @@ export class Channel {
     this.#byAge.push(entry, ++this.#count);
   }
 
-  /** One of its entries is about to be dropped. */
-  release({ origin, seq }: Entry): void {
+  /** One of its messages was dropped. */
+  release({ origin, seq }: Message): void {
     this.#count--;
     if ((this.floors.get(origin) ?? 0) < seq) this.floors.set(origin, seq);
   }
@@ -81,6 +81,13 @@ export class Channels {
     let channel = this.#channels.get(name);
     if (!channel) this.#channels.set(name, channel = new Channel(name, this.#floors));
     return channel;
+  }
+
+  /** A message was dropped: its channel's floor rises. */
+  release(message: Message): void {
+    const channel = this.of(message.channel);
+    channel.release(message);
+    this.settle(channel);
   }
 
   /** To be called when a channel may have become idle: its floors become the slot's. */

@@ -155,11 +155,6 @@ export class Holds {
     }
   }
 
-  /** Whether a message of the origin is held. */
-  waits(origin: Origin): boolean {
-    return this.#held.has(origin);
-  }
-
   forget(origin: Origin): void {
     this.#expired.forget(origin);
     this.#lost.forget(origin);

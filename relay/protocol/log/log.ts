@@ -7,12 +7,15 @@
  */
 import type { Message, Origin, Range, Seq, Vector } from "../message.ts";
 import { covers } from "../vector.ts";
-import { AgeQueue } from "./age_queue.ts";
 import { type CatchUp, holesOf } from "./catch_up.ts";
 import { Channels } from "./channels.ts";
 import { type Hold, Holds, unmetBy } from "./holds.ts";
 import { Marks } from "./marks.ts";
-import { LogReader, type LogSink, type Reader, type Start } from "./reader.ts";
+import { Origins } from "./origins.ts";
+import { LogReader, type Reader } from "./reader.ts";
+import { type OpenStart, resumeAfter, type Start, startEarliest, startLive } from "./start.ts";
+import type { Appended, LogOptions, OpenOptions } from "./options.ts";
+import { Retention } from "./retention.ts";
 import { Tail } from "./tail.ts";
 import {
   type Entry,
@@ -23,36 +26,7 @@ import {
   unmetEntry,
 } from "./timeline.ts";
 
-/** What all logs of a relay have in common. Times are milliseconds. */
-export interface LogOptions {
-  /** The serving relay: every cursor names it. */
-  readonly self: Origin;
-  /** Messages per channel. */
-  readonly maxCount: number;
-  /** Age of a message, counted from its arrival in the LAN. */
-  readonly maxAgeMs: number;
-  /** How long a message waits for what it must follow. */
-  readonly holdMs: number;
-  /** How long an origin is remembered after its last message; more than `maxAgeMs`. */
-  readonly forgetMs: number;
-  /** Wall-clock milliseconds of the relay's last sync, written into cursors and compared with theirs. */
-  asOfMs(): number;
-  /** Whether this relay, or one it gossips with, has heard of the origin within `forgetMs`. */
-  known(origin: Origin): boolean;
-}
-
-/** How a reader is opened. */
-export interface OpenOptions {
-  readonly sink: LogSink;
-  /** When its cursor was in sync, if it says so. */
-  readonly asOfMs?: number | undefined;
-}
-
-/** What became of a message: in the log or beside it, there already, or waiting. */
-export type Appended = "delivered" | "duplicate" | "held";
-
-/** A cursor older than this may name what everybody has forgotten: an hour less than `forgetMs` by default. */
-const MAX_CURSOR_AGE_MS = 23 * 60 * 60 * 1000;
+export type { Appended, LogOptions, OpenOptions } from "./options.ts";
 
 /** Bounds of what waits in one slot; beyond, the oldest wait ends as if its time were over. */
 const MAX_HOLDS = 10_000;
@@ -71,14 +45,8 @@ export class SlotLog {
   readonly #marks = new Marks();
   readonly #tail: Tail;
   readonly #vector: Map<Origin, Seq>;
-  /** Messages and marks. */
-  readonly #byAge = new AgeQueue();
-  #retained = 0;
-  #retainedBytes = 0;
-  /** When each origin was last heard of. */
-  readonly #heardMs = new Map<Origin, number>();
-  /** No origin is to be forgotten before. */
-  #forgetAtMs = Infinity;
+  readonly #retention: Retention;
+  readonly #origins: Origins;
 
   constructor(slot: number, options: LogOptions) {
     this.slot = slot;
@@ -92,6 +60,13 @@ export class SlotLog {
       channels: this.#channels,
       asOfMs: options.asOfMs,
     });
+    this.#retention = new Retention({
+      timeline: this.#timeline,
+      channels: this.#channels,
+      marks: this.#marks,
+      tail: this.#tail,
+    });
+    this.#origins = new Origins(options.forgetMs);
   }
 
   /** Highest contiguous seq by origin, marks counting as passed; the serving relay at 0 if it published nothing. A view. */
@@ -101,17 +76,17 @@ export class SlotLog {
 
   /** What it retains, roughly. */
   get bytes(): number {
-    return this.#retainedBytes + this.#holds.bytes + this.#marks.bytes;
+    return this.#retention.bytes + this.#holds.bytes + this.#marks.bytes;
   }
 
   /** Arrival of the oldest entry retained, in monotonic milliseconds; undefined without any. */
   get oldestMs(): number | undefined {
-    return this.#byAge.peek()?.atMs ?? this.#marks.oldestMs;
+    return this.#retention.oldestMs ?? this.#marks.oldestMs;
   }
 
   /** Nothing retained, nothing waiting, no reader, no origin to remember: it may be let go. */
   get idle(): boolean {
-    return this.#retained === 0 && this.bytes === 0 && this.#tail.readers.size === 0 &&
+    return this.#retention.count === 0 && this.bytes === 0 && this.#tail.readers.size === 0 &&
       [...this.#vector.values()].every((seq) => seq === 0);
   }
 
@@ -123,7 +98,7 @@ export class SlotLog {
       return this.#marks.isLost(origin, seq) ? this.#appendLate(message, atMs) : "duplicate";
     }
     if (this.#holds.has(origin, seq)) return "duplicate";
-    this.#heard(origin, atMs);
+    this.#origins.heard(origin, atMs);
     if (seq === this.#seqOf(origin) + 1 && this.#holds.isMet(message, this.#vector)) {
       this.#deliver(message, atMs);
       this.#settle(nowMs);
@@ -156,7 +131,7 @@ export class SlotLog {
       (this.#holds.oldest?.sinceMs ?? Infinity) + holdMs,
       (this.oldestMs ?? Infinity) + maxAgeMs,
       (this.#marks.oldestMs ?? Infinity) + maxAgeMs,
-      this.#forgetAtMs,
+      this.#origins.dueMs,
     );
     return dueMs === Infinity ? undefined : dueMs;
   }
@@ -169,16 +144,12 @@ export class SlotLog {
       this.#endHold(hold, nowMs);
     }
     this.#expire(nowMs);
-    if (nowMs >= this.#forgetAtMs) this.#forget(nowMs);
+    if (nowMs >= this.#origins.dueMs) this.#forget(nowMs);
   }
 
   /** Drops the oldest entry, for the bound of the process; answers the bytes freed, 0 when there is none. */
   dropOldest(): number {
-    const entry = this.#byAge.peek();
-    if (!entry) return this.#marks.dropOldest();
-    this.#drop(entry);
-    this.#tidy();
-    return entry.bytes;
+    return this.#retention.count > 0 ? this.#retention.dropOldest() : this.#marks.dropOldest();
   }
 
   /** Everything marked as lost, for digests. */
@@ -211,8 +182,6 @@ export class SlotLog {
       if (message && atMs !== undefined && isAbove(message)) messages.push(aged({ message, atMs }));
     }
     const held = [...this.#holds, ...this.#marks.beside];
-    const idleMs = new Map<Origin, number>();
-    for (const [origin, heardMs] of this.#heardMs) idleMs.set(origin, Math.max(0, nowMs - heardMs));
     return {
       slot: this.slot,
       start,
@@ -221,7 +190,7 @@ export class SlotLog {
       lost: this.#marks.above(start),
       floors: this.#channels.floorsAbove(start),
       end: new Map(this.#vector),
-      idleMs,
+      idleMs: this.#origins.idleMs(nowMs),
     };
   }
 
@@ -229,12 +198,10 @@ export class SlotLog {
   merge(answer: CatchUp, nowMs: number): boolean {
     if (!covers(this.#vector, answer.start)) return false;
     for (const [origin, idleMs] of answer.idleMs) {
-      if (answer.end.has(origin)) this.#heard(origin, nowMs - idleMs);
+      if (answer.end.has(origin)) this.#origins.heard(origin, nowMs - idleMs);
     }
     if (this.#channels.take(answer.floors, this.#vector)) {
-      this.#tail.losses++;
       this.#tail.announceFloors();
-      this.#tail.pump();
     }
     for (const range of holesOf(answer, this.#vector)) this.#holds.setExpired(range);
     for (const range of answer.lost) this.#setLost(range);
@@ -252,83 +219,42 @@ export class SlotLog {
    */
   open(
     channels: readonly string[],
-    start: "live" | "earliest" | Vector,
+    start: OpenStart,
     nowMs: number,
     { sink, asOfMs }: OpenOptions,
   ): Reader {
     this.#expire(nowMs);
-    return new LogReader(this.#tail, channels, sink, this.#startOf(channels, start, asOfMs));
+    return new LogReader(this.#tail, channels, sink, this.#start(channels, start, asOfMs));
   }
 
-  #startOf(
-    channels: readonly string[],
-    start: "live" | "earliest" | Vector,
-    asOfMs: number | undefined,
-  ): Start {
-    if (start === "live") return { index: this.#tail.index, vector: new Map(this.#tail.shown) };
-    if (start === "earliest") return this.#earliest(new Set(channels));
-    const { known, asOfMs: syncedMs } = this.#options;
-    const tooOld = asOfMs !== undefined && syncedMs() - asOfMs > MAX_CURSOR_AGE_MS;
-    const unknown = tooOld ||
-      [...start.keys()].some((origin) => !this.#vector.has(origin) && !known(origin));
-    // Before the first entry there ever was: its floors are checked before it may pass what is gone.
-    const vector = new Map([[this.#options.self, 0]]);
-    return { index: 0, vector, filter: new Map(start), unknown };
-  }
-
-  /** Before the first message retained of some channels: what was dropped before it is no reader's concern. */
-  #earliest(channels: ReadonlySet<string>): Start {
-    let index = this.#timeline.start;
-    for (; index < this.#tail.index; index++) {
-      const message = this.#timeline.at(index)?.message;
-      if (message && channels.has(message.channel)) break;
-    }
-    return { index, vector: this.#timeline.vectorAt(index) };
+  #start(channels: readonly string[], start: OpenStart, asOfMs: number | undefined): Start {
+    if (start === "live") return startLive(this.#tail);
+    if (start === "earliest") return startEarliest(this.#tail, new Set(channels));
+    return resumeAfter(start, asOfMs, this.#vector, this.#options);
   }
 
   #seqOf(origin: Origin): Seq {
     return this.#vector.get(origin) ?? 0;
   }
 
-  #heard(origin: Origin, atMs: number): void {
-    const heardMs = this.#heardMs.get(origin);
-    if (heardMs !== undefined && heardMs >= atMs) return;
-    this.#heardMs.set(origin, atMs);
-    if (heardMs === undefined) {
-      this.#forgetAtMs = Math.min(this.#forgetAtMs, atMs + this.#options.forgetMs);
-    }
-  }
-
   /** Puts a message at the end of the log, whatever it must follow, and shows it. */
   #deliver(message: Message, atMs: number): void {
     const unmet = message.after ? unmetBy(message, this.#vector) : [];
-    if (unmet.length > 0) this.#retain(unmetEntry(message, unmet, atMs));
-    const entry = messageEntry(message, atMs);
-    this.#retain(entry);
+    if (unmet.length > 0) this.#push(unmetEntry(message, unmet, atMs));
+    this.#push(messageEntry(message, atMs));
     this.#advance(message.origin, message.seq);
     this.#tail.pump();
-    this.#retainInChannel(entry);
+    this.#limit(message);
   }
 
-  #retain(entry: Entry): void {
+  #push(entry: Entry): void {
     this.#timeline.push(entry);
-    this.#count(entry);
+    this.#retention.add(entry);
   }
 
-  #count(entry: Entry): void {
-    this.#retainedBytes += entry.bytes;
-    this.#byAge.push(entry, ++this.#retained);
-  }
-
-  /** Counts it in its channel, whose oldest goes for it: not the one furthest in front, which a snapshot may have made newest. */
-  #retainInChannel(entry: Entry): void {
-    if (!entry.message) return;
-    const channel = this.#channels.of(entry.message.channel);
-    channel.retain(entry);
-    if (channel.count <= this.#options.maxCount) return;
-    const { oldest } = channel;
-    if (oldest) this.#drop(oldest);
-    this.#tidy();
+  #limit(message: Message): void {
+    const channel = this.#channels.get(message.channel);
+    if (channel) this.#retention.limit(channel, this.#options.maxCount);
   }
 
   #advance(origin: Origin, seq: Seq): void {
@@ -356,7 +282,7 @@ export class SlotLog {
     const range = { origin, from: this.#seqOf(origin) + 1, to: next.to };
     if (next.kind === "lost") {
       this.#marks.mark(range);
-      this.#retain(lostEntry(range, nowMs));
+      this.#push(lostEntry(range, nowMs));
     } else {
       this.#timeline.push(skipEntry(origin, next.to));
     }
@@ -388,71 +314,26 @@ export class SlotLog {
       this.#marks.keep(message, atMs);
       return "delivered";
     }
-    const entry = messageEntry(message, atMs);
     const before = lostEntry({ origin, from: mark.from, to: seq - 1 }, mark.atMs);
     const behind = lostEntry({ origin, from: seq + 1, to: mark.seq }, mark.atMs);
-    const entries = [before, entry, behind].filter(({ from, seq }) => from <= seq);
-    this.#uncount(mark);
-    mark.kind = "skip";
-    this.#tail.renumber(this.#timeline.replace(index, entries));
-    for (const entry of entries) this.#count(entry);
-    this.#retainInChannel(entry);
+    const entries = [before, messageEntry(message, atMs), behind];
+    const filled = entries.filter((entry) => entry.from <= entry.seq);
+    this.#retention.remove(mark);
+    this.#tail.renumber(this.#timeline.replace(index, filled));
+    for (const entry of filled) this.#retention.add(entry);
+    this.#limit(message);
     return "delivered";
   }
 
   #expire(nowMs: number): void {
-    const beforeMs = nowMs - this.#options.maxAgeMs;
-    for (let entry = this.#byAge.peek(); entry; entry = this.#byAge.peek()) {
-      if (entry.atMs > beforeMs) break;
-      this.#drop(entry);
-    }
-    this.#marks.expire(beforeMs);
-    this.#tidy();
-  }
-
-  #uncount({ bytes }: Entry): void {
-    this.#retained--;
-    this.#retainedBytes -= bytes;
-  }
-
-  /** Drops an entry; its floor says so to whoever has not read it. */
-  #drop(entry: Entry): void {
-    const { kind, origin, from, seq, message } = entry;
-    this.#uncount(entry);
-    this.#timeline.drop(entry);
-    if (kind === "unmet") return;
-    if (kind === "lost") {
-      this.#marks.unmark({ origin, from, to: seq });
-      this.#channels.raiseAll(origin, seq);
-    }
-    const channel = message && this.#channels.get(message.channel);
-    if (channel) {
-      channel.release(entry);
-      this.#channels.settle(channel);
-    }
-    this.#tail.losses++;
-    if (this.#tail.isBehind) this.#tail.announceFloors();
-  }
-
-  #tidy(): void {
-    this.#timeline.trim(this.#tail.index);
-    const renumber = this.#timeline.compact();
-    if (renumber) this.#tail.renumber(renumber);
+    const ms = nowMs - this.#options.maxAgeMs;
+    this.#retention.expire(ms);
+    this.#marks.expire(ms);
   }
 
   #forget(nowMs: number): void {
-    const beforeMs = nowMs - this.#options.forgetMs;
-    this.#forgetAtMs = Infinity;
-    for (const [origin, heardMs] of [...this.#heardMs]) {
+    for (const origin of this.#origins.forget(nowMs)) {
       if (origin === this.#options.self) continue;
-      if (heardMs > beforeMs || this.#holds.waits(origin)) {
-        this.#forgetAtMs = Math.min(
-          this.#forgetAtMs,
-          Math.max(heardMs, beforeMs + 1) + this.#options.forgetMs,
-        );
-        continue;
-      }
-      this.#heardMs.delete(origin);
       this.#vector.delete(origin);
       this.#timeline.forget(origin);
       this.#channels.forget(origin);

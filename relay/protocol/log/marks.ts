@@ -96,9 +96,9 @@ export class Marks {
     while (this.#beside.size > MAX_BESIDE) this.dropOldest();
   }
 
-  /** Drops what arrived before `atMs`. */
-  expire(atMs: number): void {
-    while ((this.oldestMs ?? Infinity) < atMs) this.dropOldest();
+  /** Drops what arrived at `ms` or before. */
+  expire(ms: number): void {
+    while ((this.oldestMs ?? Infinity) <= ms) this.dropOldest();
   }
 
   /** Drops the message longest beside the log; answers the bytes freed. */

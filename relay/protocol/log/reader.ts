@@ -7,7 +7,9 @@ import type { Message, Origin, Range, Seq, Vector } from "../message.ts";
 import type { GapReason, StreamEvent } from "../upstream.ts";
 import { mergeVectors, raise } from "../vector.ts";
 import type { Channel } from "./channels.ts";
-import { MessageAt, type Place, type Tail } from "./tail.ts";
+import { MessageAt, type Place } from "./place.ts";
+import type { Start } from "./start.ts";
+import type { Tail } from "./tail.ts";
 import { type Entry, pass, type Renumber } from "./timeline.ts";
 
 /**
@@ -54,16 +56,6 @@ interface Walk {
   losses: number;
   accepting: boolean;
   running: boolean;
-}
-
-/** Where a reader starts. */
-export interface Start {
-  readonly index: number;
-  readonly vector: Map<Origin, Seq>;
-  /** The cursor it resumes from. */
-  readonly filter?: Vector;
-  /** The cursor is of no use for telling what was missed. */
-  readonly unknown?: boolean;
 }
 
 const NOTHING: Vector = new Map();
@@ -144,10 +136,10 @@ export class LogReader implements Reader {
     }
   }
 
-  /** Gives a live reader the event of its place. */
-  take(event: StreamEvent, version: number): void {
+  /** Gives a live reader the event of its place for the tail's `version`, if there is one. */
+  take(event: StreamEvent | undefined, version: number): void {
     this.#seen = version;
-    if (!this.#offer(event)) this.lag();
+    if (event && !this.#offer(event)) this.lag();
   }
 
   /** Takes a live reader from the tail: from here on it goes at its own pace. */

@@ -9,97 +9,10 @@
  */
 import { encodeCursor } from "../cursor.ts";
 import type { Message, Origin, Position, Seq, Vector } from "../message.ts";
-import type { MessageEvent } from "../upstream.ts";
-import { covers, mergeVectors } from "../vector.ts";
 import type { Channels } from "./channels.ts";
+import { Place } from "./place.ts";
 import type { LogReader } from "./reader.ts";
 import { type Entry, pass, type Renumber, type Timeline } from "./timeline.ts";
-
-/** A message as readers at one place see it. The cursor is written when the first of them asks. */
-export class MessageAt implements MessageEvent {
-  readonly type = "message";
-  readonly message: Message;
-  readonly #place: { cursor(): string };
-  #cursor: string | undefined;
-
-  constructor(message: Message, place: { cursor(): string }) {
-    this.message = message;
-    this.#place = place;
-  }
-
-  get cursor(): string {
-    return this.#cursor ??= this.#place.cursor();
-  }
-}
-
-/** What live readers have in common: they stand at the tail, and some beyond it where their cursor was ahead of the log. */
-export class Place {
-  readonly #tail: Tail;
-  /** Positions beyond the tail, from cursors; undefined when the log is past them. */
-  #ahead: Vector | undefined;
-  #version = -1;
-  #asOfMs = 0;
-  #cursor = "";
-  #eventVersion = -1;
-  #event: MessageEvent | undefined;
-  /** What it is listed under. */
-  readonly key: string;
-  /** Readers that stand here. */
-  readers = 0;
-
-  constructor(tail: Tail, key = "", ahead?: Vector) {
-    this.#tail = tail;
-    this.key = key;
-    this.#ahead = ahead;
-  }
-
-  /** What the cursors of its readers cover beyond the tail. */
-  get ahead(): Vector | undefined {
-    return this.#ahead;
-  }
-
-  /** A view: it moves on with the tail. */
-  position(): Vector {
-    const { shown } = this.#tail;
-    return this.#ahead ? mergeVectors(shown, this.#ahead) : shown;
-  }
-
-  cursor(): string {
-    const { common } = this.#tail;
-    if (this.#ahead === undefined && this !== common) return common.cursor();
-    const asOfMs = this.#tail.asOfMs();
-    if (this.#version !== this.#tail.version || this.#asOfMs !== asOfMs) {
-      this.#version = this.#tail.version;
-      this.#asOfMs = asOfMs;
-      this.#cursor = this.#tail.encode(this.position(), asOfMs);
-    }
-    return this.#cursor;
-  }
-
-  /** The tail's vector changed other than by a message. */
-  invalidate(): void {
-    this.#version = -1;
-  }
-
-  /** The event for the message just shown; undefined if the cursors covered it. */
-  eventFor(message: Message): MessageEvent | undefined {
-    if (this.#eventVersion !== this.#tail.version) {
-      this.#eventVersion = this.#tail.version;
-      this.#event = this.#makeEvent(message);
-    }
-    return this.#event;
-  }
-
-  #makeEvent(message: Message): MessageEvent | undefined {
-    if (this.#ahead === undefined) {
-      const { common } = this.#tail;
-      return this === common ? new MessageAt(message, this) : common.eventFor(message);
-    }
-    const covered = (this.#ahead.get(message.origin) ?? 0) >= message.seq;
-    if (covers(this.#tail.shown, this.#ahead)) this.#ahead = undefined;
-    return covered ? undefined : new MessageAt(message, this);
-  }
-}
 
 export interface TailOptions {
   readonly slot: number;
@@ -114,8 +27,6 @@ export class Tail {
   readonly channels: Channels;
   /** All readers that are open, live or not. */
   readonly readers = new Set<LogReader>();
-  /** Rises whenever a floor does. */
-  losses = 0;
   readonly common: Place;
   readonly asOfMs: () => number;
   readonly #slot: number;
@@ -123,6 +34,7 @@ export class Tail {
   readonly #places = new Map<string, Place>();
   #index = 0;
   #version = 0;
+  #losses = 0;
   #pumping = false;
   #announcing = false;
   /** While a message goes round: where its origin stood before it. */
@@ -145,6 +57,11 @@ export class Tail {
   /** The vector before that entry. */
   get shown(): Vector {
     return this.#shown;
+  }
+
+  /** Rises whenever a floor does. */
+  get losses(): number {
+    return this.#losses;
   }
 
   /** Rises whenever `shown` changes. */
@@ -178,7 +95,7 @@ export class Tail {
     if (ahead.size === 0) return this.common;
     const key = [...ahead].map(([origin, seq]) => origin + seq).sort().join();
     let place = this.#places.get(key);
-    if (place?.ahead === undefined) {
+    if (place === undefined || place.isPassed) {
       this.#places.set(key, place = new Place(this, key, ahead));
     }
     return place;
@@ -196,23 +113,31 @@ export class Tail {
     if (this.#pumping) return;
     this.#pumping = true;
     try {
-      while (this.#announcing || this.#index < this.timeline.end) {
+      for (let entry = this.#next(); entry || this.#announcing; entry = this.#next()) {
         if (this.#announcing) this.#announce();
-        else this.#step();
+        else if (entry) this.#step(entry);
       }
     } finally {
       this.#pumping = false;
     }
   }
 
-  /** Floors have risen over what live readers have not seen: they are told before anything else. */
-  announceFloors(): void {
-    this.#announcing = true;
+  /** Whether {@link pump} is at work: a sink may be calling. */
+  get isShowing(): boolean {
+    return this.#pumping;
   }
 
-  /** Something not yet shown was dropped. */
-  get isBehind(): boolean {
-    return this.#index < this.timeline.end;
+  /** A floor has risen, by something dropped here. Whoever is not live finds out when it reads on. */
+  floorsRose(): void {
+    this.#losses++;
+    if (this.#next()) this.#announcing = true;
+  }
+
+  /** A floor has risen over what live readers have not seen: they are told before anything else. */
+  announceFloors(): void {
+    this.#losses++;
+    this.#announcing = true;
+    this.pump();
   }
 
   renumber(renumber: Renumber): void {
@@ -226,9 +151,12 @@ export class Tail {
     for (const reader of this.readers) reader.forget(origin);
   }
 
-  #step(): void {
-    const entry = this.timeline.at(this.#index);
-    if (entry === undefined) return;
+  /** What live readers have not been shown yet. */
+  #next(): Entry | undefined {
+    return this.timeline.at(this.#index);
+  }
+
+  #step(entry: Entry): void {
     if (entry.kind === "lost" || entry.kind === "unmet") return this.#stepGap(entry);
     const { origin, message } = entry;
     const readers = message ? this.channels.get(message.channel)?.live() ?? [] : [];
@@ -243,8 +171,7 @@ export class Tail {
   #deliver(message: Message, readers: readonly LogReader[]): void {
     const version = this.#version;
     for (const reader of readers) {
-      const event = reader.place?.eventFor(message);
-      if (event) reader.take(event, version);
+      if (reader.place) reader.take(reader.place.eventFor(message), version);
     }
   }
 
@@ -256,10 +183,7 @@ export class Tail {
     for (const reader of concerned) reader.lag();
     this.#show(entry);
     if (entry.kind === "lost") {
-      for (let next = this.timeline.at(this.#index); next?.kind === "lost";) {
-        this.#show(next);
-        next = this.timeline.at(this.#index);
-      }
+      for (let next = this.#next(); next?.kind === "lost"; next = this.#next()) this.#show(next);
     }
     for (const reader of concerned) reader.resume();
   }

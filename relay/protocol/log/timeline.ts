@@ -155,15 +155,14 @@ export class Timeline {
     this.#skips++;
   }
 
-  /** Forgets an origin whose entries are all dropped. */
+  /** Forgets an origin whose entries are all gone. */
   forget(origin: Origin): void {
     this.#base.delete(origin);
   }
 
-  /** Gives up the skips at the front, but never from `limit` on. */
-  trim(limit: number): void {
+  /** Gives up the skips at the front. */
+  trim(): void {
     for (let entry = this.at(this.#start); entry?.kind === "skip"; entry = this.at(this.#start)) {
-      if (this.#start >= limit) break;
       pass(this.#base, entry);
       this.#start++;
       this.#skips--;
