@@ -160,6 +160,13 @@ Deno.test("what is no message is refused", async (test) => {
     "a nested message that ends beyond its own end": wire({
       after: (to) => to.writeBytesField(9, Uint8Array.of(0x0a, 6, 1, 2)),
     }),
+    "a nested number that runs on after its message": wire({
+      after: (to) => {
+        to.writeBytesField(9, Uint8Array.of(0x0a, 6, 1, 2, 3, 4, 5, 6, 0x10, 0x80));
+        to.writeVarint(1);
+      },
+    }),
+    "a time of the wrong wire type": wire({ time: raw(8) }),
     "data over 1 MiB": wire({
       data: (to) => to.writeBytesField(6, new Uint8Array(MAX_DATA_BYTES + 1)),
     }),
