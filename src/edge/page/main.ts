@@ -36,7 +36,7 @@ function watch(): void {
   const escaped = encodeURIComponent(channel).replaceAll("'", "%27");
   // URL parsers would resolve a path of dots.
   const target = /^\.+$/.test(channel) ? `publish?channel=${escaped}` : `publish/${escaped}`;
-  show("#publish-command", `curl -d 'hello from curl' '${base}${target}'`);
+  show("#publish-command", `curl -d hi '${base}${target}'`);
   show("#listen-command", `curl -N '${base}sse?channel=${escaped}'`);
   for (const pane of panes) pane.watch(channel);
 }
