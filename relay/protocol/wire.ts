@@ -144,7 +144,10 @@ export class WireWriter extends PbfWriter {
     return this.finish() as Uint8Array<ArrayBuffer>;
   }
 
-  /** A string field. Room is made for ASCII first, since most text is, and for the worst only where it was not. */
+  /**
+   * A string field, by the platform's encoder: pbf's own miswrites every other supplementary plane, U+20000 for one.
+   * Room is made for ASCII first, since most text is, and for what it really takes only where it was not.
+   */
   text(tag: number, text: string): void {
     this.writeTag(tag, LENGTH_DELIMITED);
     const lengthAt = this.pos;

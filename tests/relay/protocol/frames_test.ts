@@ -1,17 +1,12 @@
 import assert from "node:assert/strict";
 import { FrameReader } from "../../../relay/protocol/frame_reader.ts";
 import {
-  type Announcement,
-  decodeAnnouncement,
-  encodeAnnouncement,
   encodeFrame,
   type Frame,
   FRAME_HEADER_BYTES,
   MAX_FRAME_BYTES,
-  MAX_ID,
 } from "../../../relay/protocol/frames.ts";
-import type { AgedMessage, CatchUp } from "../../../relay/protocol/log/catch_up.ts";
-import type { Range } from "../../../relay/protocol/message.ts";
+import type { CatchUp } from "../../../relay/protocol/log/catch_up.ts";
 import { slotOf } from "../../../relay/protocol/slot.ts";
 import { DecodeError, WireWriter } from "../../../relay/protocol/wire.ts";
 import { seededRandom } from "../../support/random.ts";
@@ -19,79 +14,12 @@ import {
   flipped,
   int,
   pick,
-  type Random,
   randomBytes,
+  randomCatchUp,
+  randomFrame,
   randomMessage,
-  randomNumber,
-  randomOrigin,
-  randomSlots,
-  randomText,
-  randomVector,
+  some,
 } from "./samples.ts";
-
-function some<T>(random: Random, max: number, make: () => T): T[] {
-  return Array.from({ length: int(random, max + 1) }, make);
-}
-
-function randomAnnouncement(random: Random): Announcement {
-  return {
-    origin: randomOrigin(random),
-    node: `n${randomText(random, 10)}`,
-    region: "local",
-    host: "127.0.0.1",
-    port: 1 + int(random, 65535),
-    groups: some(random, 32, () => int(random, 33)),
-    tableEpoch: randomNumber(random),
-    solicit: random() < 0.5,
-  };
-}
-
-function randomCatchUp(random: Random): CatchUp {
-  const tag = randomText(random, 5).replaceAll(/[{}]/g, "") || "t";
-  const channel = () => `${int(random, 100)}{${tag}}`;
-  const entry = (): AgedMessage => ({
-    message: randomMessage(random, channel()),
-    ageMs: randomNumber(random),
-  });
-  const range = (): Range => {
-    const from = randomNumber(random, 1);
-    return {
-      origin: randomOrigin(random),
-      from,
-      to: Math.min(from + int(random, 5), Number.MAX_SAFE_INTEGER),
-    };
-  };
-  return {
-    slot: slotOf(`{${tag}}`),
-    start: randomVector(random, 3),
-    messages: some(random, 4, entry),
-    held: some(random, 2, entry),
-    lost: some(random, 3, range),
-    floors: new Map(
-      some(random, 3, () => [pick(random, ["", channel()]), randomVector(random, 3)]),
-    ),
-    end: randomVector(random, 3),
-    idleMs: randomVector(random, 3),
-  };
-}
-
-function randomFrame(random: Random): Frame {
-  return pick<() => Frame>(random, [
-    () => ({ type: "hello", version: 1 + int(random, 9), origin: randomOrigin(random), node: "a" }),
-    () => ({
-      type: "pull",
-      id: int(random, MAX_ID),
-      groups: some(random, 5, () => int(random, 33)),
-      slots: new Map(randomSlots(random, 5).map((slot) => [slot, randomVector(random, 3)])),
-    }),
-    () => ({ type: "catch_up", id: int(random, MAX_ID), catchUp: randomCatchUp(random) }),
-    () => ({ type: "pull_done", id: int(random, MAX_ID) }),
-    () => ({
-      type: "origins",
-      heard: [...randomVector(random, 5)].map(([origin, ageMs]) => ({ origin, ageMs })),
-    }),
-  ])();
-}
 
 function encode(...frames: Frame[]): Uint8Array<ArrayBuffer> {
   const parts = frames.flatMap((frame) => [...encodeFrame(frame)]);
@@ -116,52 +44,6 @@ function read(bytes: Uint8Array, next: () => number): Frame[] {
   }
   return frames;
 }
-
-Deno.test("any announcement comes back as it went", () => {
-  for (let seed = 0; seed < 500; seed++) {
-    const announcement = randomAnnouncement(seededRandom(seed));
-    assert.deepEqual(
-      decodeAnnouncement(encodeAnnouncement(announcement)),
-      announcement,
-      `seed ${seed}`,
-    );
-  }
-});
-
-Deno.test("what is no announcement is refused", async (test) => {
-  const good = randomAnnouncement(seededRandom(1));
-  const cases: Record<string, Uint8Array> = {
-    "nothing": new Uint8Array(),
-    "no node": encodeAnnouncement({ ...good, node: "" }),
-    "no region": encodeAnnouncement({ ...good, region: "" }),
-    "a host with a line end": encodeAnnouncement({ ...good, host: "a\n" }),
-    "port 0": encodeAnnouncement({ ...good, port: 0 }),
-    "a port of 17 bits": encodeAnnouncement({ ...good, port: 65536 }),
-    "a group of 17 bits": encodeAnnouncement({ ...good, groups: [65536] }),
-  };
-  for (const [name, bytes] of Object.entries(cases)) {
-    await test.step(name, () => {
-      assert.throws(() => decodeAnnouncement(bytes), DecodeError);
-    });
-  }
-});
-
-Deno.test("a spoilt announcement is one all the same, or a DecodeError", () => {
-  for (let seed = 0; seed < 2000; seed++) {
-    const random = seededRandom(seed);
-    const good = encodeAnnouncement(randomAnnouncement(random));
-    const bytes = pick(random, [
-      () => good.subarray(0, int(random, good.length)),
-      () => flipped(random, good),
-      () => randomBytes(random, 60),
-    ])();
-    try {
-      decodeAnnouncement(bytes);
-    } catch (error) {
-      assert.ok(error instanceof DecodeError, `seed ${seed}: ${error}`);
-    }
-  }
-});
 
 Deno.test("frames come back as they went, one byte at a time, in random pieces, and at once", () => {
   for (let seed = 0; seed < 300; seed++) {

@@ -4,7 +4,9 @@
  * @module
  */
 import { DIGITS } from "../../../relay/protocol/base64url.ts";
-import type { Message, Origin, Seq } from "../../../relay/protocol/message.ts";
+import { type Announcement, type Frame, MAX_ID } from "../../../relay/protocol/frames.ts";
+import type { AgedMessage, CatchUp } from "../../../relay/protocol/log/catch_up.ts";
+import type { Message, Origin, Range, Seq } from "../../../relay/protocol/message.ts";
 import { SLOT_COUNT, slotOf } from "../../../relay/protocol/slot.ts";
 
 export type Random = () => number;
@@ -50,6 +52,7 @@ export function randomText(random: Random, maxLength: number): string {
     "\ufeff",
     "\ufffd",
     "😀",
+    "\u{20000}",
     "\u{10ffff}",
   ];
   return Array.from({ length: int(random, maxLength + 1) }, () => pick(random, alphabet)).join("");
@@ -93,6 +96,71 @@ export function randomMessage(
     ...(random() < 0.5 && { key: `k${randomText(random, 10)}` }),
     ...(random() < 0.5 && { after: new Map([[randomOrigin(random), randomNumber(random)]]) }),
   };
+}
+
+/** None to `max` of what `make` makes. */
+export function some<T>(random: Random, max: number, make: () => T): T[] {
+  return Array.from({ length: int(random, max + 1) }, make);
+}
+
+export function randomAnnouncement(random: Random): Announcement {
+  return {
+    origin: randomOrigin(random),
+    node: `n${randomText(random, 10)}`,
+    region: "local",
+    host: "127.0.0.1",
+    port: 1 + int(random, 65535),
+    groups: some(random, 32, () => int(random, 33)),
+    tableEpoch: randomNumber(random),
+    solicit: random() < 0.5,
+  };
+}
+
+export function randomCatchUp(random: Random): CatchUp {
+  const tag = randomText(random, 5).replaceAll(/[{}]/g, "") || "t";
+  const channel = () => `${int(random, 100)}{${tag}}`;
+  const entry = (): AgedMessage => ({
+    message: randomMessage(random, channel()),
+    ageMs: randomNumber(random),
+  });
+  const range = (): Range => {
+    const from = randomNumber(random, 1);
+    return {
+      origin: randomOrigin(random),
+      from,
+      to: Math.min(from + int(random, 5), Number.MAX_SAFE_INTEGER),
+    };
+  };
+  return {
+    slot: slotOf(`{${tag}}`),
+    start: randomVector(random, 3),
+    messages: some(random, 4, entry),
+    held: some(random, 2, entry),
+    lost: some(random, 3, range),
+    floors: new Map(
+      some(random, 3, () => [pick(random, ["", channel()]), randomVector(random, 3)]),
+    ),
+    end: randomVector(random, 3),
+    idleMs: randomVector(random, 3),
+  };
+}
+
+export function randomFrame(random: Random): Frame {
+  return pick<() => Frame>(random, [
+    () => ({ type: "hello", version: 1 + int(random, 9), origin: randomOrigin(random), node: "a" }),
+    () => ({
+      type: "pull",
+      id: int(random, MAX_ID),
+      groups: some(random, 5, () => int(random, 33)),
+      slots: new Map(randomSlots(random, 5).map((slot) => [slot, randomVector(random, 3)])),
+    }),
+    () => ({ type: "catch_up", id: int(random, MAX_ID), catchUp: randomCatchUp(random) }),
+    () => ({ type: "pull_done", id: int(random, MAX_ID) }),
+    () => ({
+      type: "origins",
+      heard: [...randomVector(random, 5)].map(([origin, ageMs]) => ({ origin, ageMs })),
+    }),
+  ])();
 }
 
 /** `bytes` with one to four of them changed. */
