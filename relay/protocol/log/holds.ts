@@ -76,11 +76,10 @@ export class Holds {
     this.#bytes += bytesOf(message);
   }
 
-  /** The origins that may have something next. */
+  /** The origins that may have something next, in one order whatever came first. */
   origins(): Origin[] {
-    return [
-      ...new Set([...this.#held.keys(), ...this.#expired.origins(), ...this.#lost.origins()]),
-    ];
+    const origins = [this.#held.keys(), this.#expired.origins(), this.#lost.origins()];
+    return [...new Set(origins.flatMap((some) => [...some]))].sort();
   }
 
   /** What comes after `vector` of an origin, if that is settled. A message is taken out, a hole's end is not. */

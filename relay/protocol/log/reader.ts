@@ -66,7 +66,7 @@ export class LogReader implements Reader {
   readonly #channels: ReadonlyMap<string, Channel>;
   readonly #sink: LogSink;
   /** By channel and origin, up to where a floor was announced. */
-  readonly #announced = new Map<Channel, Map<Origin, Seq>>();
+  #announced: Map<Channel, Map<Origin, Seq>> | undefined;
   #place: Place | undefined;
   /** The tail's version when it was last given something there. */
   #seen = -1;
@@ -167,7 +167,7 @@ export class LogReader implements Reader {
   /** The log has forgotten an origin: a cursor must not name it as if it were known. */
   forget(origin: Origin): void {
     this.#walk?.vector.delete(origin);
-    for (const announced of this.#announced.values()) announced.delete(origin);
+    for (const announced of this.#announced?.values() ?? []) announced.delete(origin);
   }
 
   #step(walk: Walk): void {
@@ -237,11 +237,12 @@ export class LogReader implements Reader {
       for (const [origin, to] of channel.floors) {
         const seen = Math.max(walk.vector.get(origin) ?? 0, walk.filter?.get(origin) ?? 0);
         if (to <= seen) continue;
-        const from = Math.max(seen, this.#announced.get(channel)?.get(origin) ?? 0) + 1;
+        const from = Math.max(seen, this.#announced?.get(channel)?.get(origin) ?? 0) + 1;
         if (to >= from) missing.push({ origin, from, to });
       }
       if (missing.length === 0) continue;
       gaps.push({ channel: channel.name, reason, missing });
+      this.#announced ??= new Map();
       const announced = this.#announced.get(channel) ?? new Map<Origin, Seq>();
       for (const { origin, to } of missing) announced.set(origin, to);
       this.#announced.set(channel, announced);

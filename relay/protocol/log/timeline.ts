@@ -51,7 +51,7 @@ export function unmetEntry(message: Message, missing: readonly Range[], atMs: nu
   return entry({
     kind: "unmet",
     origin,
-    from: 0,
+    from: message.seq,
     seq: 0,
     atMs,
     bytes: ENTRY_BYTES,

@@ -1,0 +1,424 @@
+/**
+ * Two logs of one slot in a random world: messages come in any order and more than once, answers to pulls late or
+ * never, readers pause, move and resume. Beside each log runs a naive one that must agree with it, and each client's
+ * stream is judged by what was published.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { parseCursor } from "../../relay/protocol/cursor.ts";
+import type { CatchUp } from "../../relay/protocol/log/catch_up.ts";
+import { SlotLog } from "../../relay/protocol/log/log.ts";
+import type { Reader } from "../../relay/protocol/log/reader.ts";
+import type { Message, Origin, Range, Seq, Vector } from "../../relay/protocol/message.ts";
+import type { GapEvent, StreamEvent } from "../../relay/protocol/upstream.ts";
+import { at, key, NaiveLog, type NaiveReader, positions } from "./naive_log.ts";
+
+export const SLOT = 7;
+const ORIGINS = ["relayAAA", "relayBBB", "relayCCC"] as const;
+const CHANNELS = ["a", "b", "c"] as const;
+
+export interface WorldOptions {
+  readonly maxCount: number;
+  readonly maxAgeMs: number;
+  /** How likely a message never comes by itself. */
+  readonly loss: number;
+  /** Whether the relays drop for the bound of the process, and claim that messages are lacking. */
+  readonly rough: boolean;
+}
+
+/** A log with its naive twin. */
+export class Twin {
+  readonly log: SlotLog;
+  readonly naive: NaiveLog;
+  /** Still under way to it. */
+  readonly inbox: Message[] = [];
+  /** Everything it ever marked. */
+  readonly marked = new Set<string>();
+
+  constructor(self: Origin, { maxCount, maxAgeMs }: WorldOptions) {
+    const options = { self, maxCount, maxAgeMs, holdMs: 4000 };
+    const asOfMs = () => Date.UTC(2026, 0, 1);
+    this.log = new SlotLog(SLOT, { ...options, forgetMs: 1e12, asOfMs, known: () => true });
+    this.naive = new NaiveLog(options);
+  }
+
+  append(message: Message, nowMs: number): void {
+    const expected = this.naive.append(message, nowMs);
+    assert.equal(this.log.append(message, nowMs), expected, `append ${key(message)}`);
+  }
+
+  merge(answer: CatchUp, nowMs: number): boolean {
+    const expected = this.naive.merge(answer, nowMs);
+    assert.equal(this.log.merge(answer, nowMs), expected, "merge");
+    return expected;
+  }
+
+  /** Both logs say the same. */
+  compare(nowMs: number): void {
+    const { log, naive } = this;
+    assert.deepEqual(sorted(log.vector), sorted(naive.vector), "vector");
+    assert.deepEqual(positions(log.missing()).sort(), [...naive.missing()].sort(), "missing");
+    const lost = positions(log.lost());
+    for (const position of lost) this.marked.add(position);
+    assert.deepEqual(lost.sort(), [...naive.lost].sort(), "lost");
+    const answer = log.catchUp(new Map(), nowMs);
+    assert.deepEqual(answer.messages.map(({ message }) => key(message)), naive.retained(new Map()));
+    assert.deepEqual(answer.held.map(({ message }) => key(message)).sort(), naive.held(), "held");
+    for (const channel of CHANNELS) {
+      const floors = answer.floors.get(channel) ?? answer.floors.get("") ?? new Map();
+      assert.deepEqual(sorted(floors), sorted(naive.floorsOf(channel)), `floors of ${channel}`);
+    }
+  }
+}
+
+/** One who follows channels over changing readers. */
+export class Client {
+  readonly channels: readonly string[];
+  readonly got = new Set<string>();
+  readonly gaps: GapEvent[] = [];
+  cursor = "";
+  /** What was there before it came is not its concern. */
+  since: Vector = new Map();
+  twin: Twin | undefined;
+  #reader: Reader | undefined;
+  #naive: NaiveReader | undefined;
+  #got: string[] = [];
+  #room = 0;
+  #failure: unknown;
+  readonly #published: ReadonlyMap<string, Message>;
+  readonly #lastOf = new Map<Origin, Seq>();
+
+  constructor(channels: readonly string[], published: ReadonlyMap<string, Message>) {
+    this.channels = channels;
+    this.#published = published;
+  }
+
+  open(twin: Twin, start: "live" | "earliest" | "cursor", nowMs: number): void {
+    const cursor = start === "cursor" ? parseCursor(this.cursor) : undefined;
+    const from = cursor
+      ? cursor.slots.get(SLOT) ?? new Map()
+      : start === "live"
+      ? start
+      : "earliest";
+    twin.naive.tick(nowMs);
+    twin.log.tick(nowMs);
+    this.twin = twin;
+    this.#got = [];
+    this.#room = 0;
+    this.#naive = twin.naive.open(this.channels, from);
+    const options = { sink: (event: StreamEvent) => this.#judged(event), asOfMs: cursor?.asOfMs };
+    this.#reader = twin.log.open(this.channels, from, nowMs, options);
+    if (start === "live") this.since = new Map(this.#reader.position());
+    if (start === "earliest") {
+      // What is retained is its concern, what was dropped or never came is not.
+      const retained = new Set(twin.naive.retained(new Map()));
+      const since = new Map(twin.log.vector);
+      for (const id of retained) this.#concerns.add(id);
+      this.since = since;
+    }
+    if (start !== "cursor") assert.equal(this.#reader.recovered, true);
+    this.cursor = this.#reader.cursor();
+  }
+
+  /** Retained when it came from the start. */
+  readonly #concerns = new Set<string>();
+
+  resume(room: number): void {
+    if (!this.#reader || !this.#naive) return;
+    this.#room = this.#naive.room = room;
+    const { recovered } = this.#reader;
+    const gaps = this.gaps.length;
+    this.#reader.resume();
+    if (!recovered) assert.ok(this.gaps.length >= gaps);
+    this.#naive.read();
+  }
+
+  pause(): void {
+    if (!this.#reader || !this.#naive) return;
+    this.#reader.pause();
+    this.#room = this.#naive.room = 0;
+  }
+
+  close(): void {
+    if (!this.#reader || !this.#naive) return;
+    this.cursor = this.#reader.cursor();
+    this.#reader.close();
+    this.twin?.naive.close(this.#naive);
+    this.twin = this.#reader = this.#naive = undefined;
+  }
+
+  /** What it got of this reader is what the naive one got. */
+  compare(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#naive) assert.deepEqual(this.#got, this.#naive.got, "stream");
+  }
+
+  /** Everything of its concern came or was announced as missing. */
+  judge(): void {
+    for (const [id, message] of this.#published) {
+      if (!this.#wants(message) || this.got.has(id) || this.#isExcused(message)) continue;
+      // What no log has ever heard of is nobody's to give.
+      if (message.seq > (this.twin?.naive.seqOf(message.origin) ?? 0)) continue;
+      assert.fail(`${id} in ${message.channel} neither came nor was announced`);
+    }
+  }
+
+  /** Every gap over dropped messages names one that did not come. */
+  judgeGaps(marked: ReadonlySet<string>): void {
+    for (const { channel, missing, reason } of this.gaps) {
+      if (reason === "lost") continue;
+      for (const range of missing) {
+        const real = positions([range]).some((id) =>
+          marked.has(id) || this.#published.get(id)?.channel === channel && !this.got.has(id)
+        );
+        assert.ok(real, `false gap ${reason} in ${channel}: ${JSON.stringify(range)}`);
+      }
+    }
+  }
+
+  /** A log closes the reader of a sink that throws: what is found here is thrown by {@link compare}. */
+  #judged(event: StreamEvent): boolean {
+    try {
+      return this.#take(event);
+    } catch (cause) {
+      this.#failure ??= cause;
+      return true;
+    }
+  }
+
+  #take(event: StreamEvent): boolean {
+    assert.ok(event.type === "message" || event.type === "gap");
+    this.cursor = event.cursor;
+    assert.deepEqual(
+      sorted(parseCursor(event.cursor).slots.get(SLOT) ?? new Map()),
+      sorted(this.#reader?.position() ?? new Map()),
+      "cursor and position",
+    );
+    if (event.type === "gap") {
+      assert.ok(this.channels.includes(event.channel));
+      this.gaps.push(event);
+      return true;
+    }
+    const { message } = event;
+    const id = key(message);
+    assert.ok(this.#room > 0, `${id} came to a paused reader`);
+    assert.ok(this.channels.includes(message.channel), `${id} of ${message.channel}`);
+    assert.ok(!this.got.has(id), `${id} came twice`);
+    assert.ok(message.seq > (this.#lastOf.get(message.origin) ?? 0), `${id} out of order`);
+    this.#checkAfter(message);
+    this.#lastOf.set(message.origin, message.seq);
+    this.got.add(id);
+    this.#got.push(id);
+    return --this.#room > 0;
+  }
+
+  #checkAfter(message: Message): void {
+    for (const [origin, upTo] of message.after ?? []) {
+      for (let seq = 1; seq <= upTo; seq++) {
+        const before = this.#published.get(at(origin, seq));
+        if (!before || !this.#wants(before) || this.got.has(key(before))) continue;
+        assert.ok(this.#isExcused(before), `${key(message)} came without ${key(before)}`);
+      }
+    }
+  }
+
+  #wants(message: Message): boolean {
+    if (!this.channels.includes(message.channel)) return false;
+    return message.seq > (this.since.get(message.origin) ?? 0) || this.#concerns.has(key(message));
+  }
+
+  #isExcused({ channel, origin, seq }: Message): boolean {
+    return this.gaps.some((gap) =>
+      gap.channel === channel && gap.missing.some((r) => isIn(r, origin, seq))
+    );
+  }
+}
+
+function isIn(range: Range, origin: Origin, seq: Seq): boolean {
+  return range.origin === origin && range.from <= seq && seq <= range.to;
+}
+
+function sorted(vector: Vector): [Origin, Seq][] {
+  return [...vector].filter(([, seq]) => seq > 0).sort(([a], [b]) => a < b ? -1 : 1);
+}
+
+/** The world: {@link step} it at random, then {@link finish} and judge. */
+export class World {
+  readonly twins: readonly [Twin, Twin];
+  readonly clients: Client[] = [];
+  readonly #options: WorldOptions;
+  readonly #random: () => number;
+  readonly #published = new Map<string, Message>();
+  readonly #seqs = new Map<Origin, Seq>();
+  readonly #answers: { readonly to: Twin; readonly answer: CatchUp }[] = [];
+  #nowMs = 1_000_000;
+
+  constructor(random: () => number, options: WorldOptions) {
+    this.#random = random;
+    this.#options = options;
+    this.twins = [new Twin(ORIGINS[0], options), new Twin(ORIGINS[1], options)];
+    for (const twin of this.twins) {
+      // With a reader on each, channels keep their state, and no neighbour can cause a false gap.
+      twin.log.open(CHANNELS, "live", this.#nowMs, { sink: () => true }).resume();
+      twin.naive.open(CHANNELS, "live");
+    }
+  }
+
+  step(): void {
+    const steps: [number, () => void][] = [
+      [5, () => this.#publish()],
+      [9, () => this.#deliver()],
+      [1, () => this.#wait()],
+      [1, () => this.#ask()],
+      [1, () => this.#answer()],
+      [3, () => this.#client()],
+      [4, () => this.#pick(this.clients)?.resume(1 + this.#below(4))],
+      [1, () => this.#pick(this.clients)?.pause()],
+      [this.#options.rough ? 0.5 : 0, () => this.#rough()],
+    ];
+    let rest = this.#random() * steps.reduce((sum, [weight]) => sum + weight, 0);
+    for (const [weight, act] of steps) {
+      rest -= weight;
+      if (rest < 0) return this.#check(act);
+    }
+  }
+
+  /** Everything comes to an end: all messages arrive, holds end, both logs pull, everybody reads on. */
+  finish(): void {
+    for (const twin of this.twins) while (twin.inbox.length > 0) this.#deliverTo(twin);
+    for (let round = 0; round < 2; round++) {
+      this.#check(() => this.#advance(4000));
+      for (const twin of this.twins) this.#check(() => this.#pull(twin));
+    }
+    for (const client of this.clients) {
+      if (!client.twin) client.open(this.twins[0], client.cursor ? "cursor" : "live", this.#nowMs);
+      client.resume(Infinity);
+      client.compare();
+    }
+    const marked = new Set(this.twins.flatMap((twin) => [...twin.marked]));
+    for (const client of this.clients) {
+      client.judge();
+      client.judgeGaps(marked);
+    }
+  }
+
+  #check(act: () => void): void {
+    act();
+    for (const twin of this.twins) twin.compare(this.#nowMs);
+    for (const client of this.clients) client.compare();
+  }
+
+  #publish(): void {
+    const origin = this.#pick(ORIGINS) ?? ORIGINS[2];
+    const own = this.twins[ORIGINS.indexOf(origin)];
+    const seq = (this.#seqs.get(origin) ?? 0) + 1;
+    this.#seqs.set(origin, seq);
+    const after = new Map<Origin, Seq>();
+    for (const [other, top] of own ? own.log.vector : this.#seqs) {
+      if (other !== origin && top > 0 && this.#random() < 0.25) {
+        after.set(other, 1 + this.#below(top));
+      }
+    }
+    const channel = this.#pick(CHANNELS) ?? "a";
+    const message: Message = {
+      ...{ slot: SLOT, origin, seq, channel, data: `${origin}${seq}`, timeMs: 0, region: "r" },
+      ...(after.size > 0 ? { after } : {}),
+    };
+    this.#published.set(key(message), message);
+    own?.append(message, this.#nowMs);
+    for (const twin of this.twins) {
+      if (twin !== own && this.#random() >= this.#options.loss) twin.inbox.push(message);
+    }
+  }
+
+  #deliver(): void {
+    const twin = this.#pick(this.twins);
+    if (twin) this.#deliverTo(twin);
+  }
+
+  #deliverTo(twin: Twin): void {
+    // Mostly in order: otherwise everything is always held.
+    const index = this.#random() < 0.6 ? 0 : this.#below(twin.inbox.length);
+    const message = twin.inbox[index];
+    if (!message) return;
+    if (this.#random() < 0.9) twin.inbox.splice(index, 1);
+    twin.append(message, this.#nowMs);
+  }
+
+  #wait(): void {
+    this.#advance(this.#pick([10, 1000, 4000, this.#options.maxAgeMs / 3]) ?? 10);
+  }
+
+  #advance(ms: number): void {
+    this.#nowMs += ms;
+    for (const { log, naive } of this.twins) {
+      naive.tick(this.#nowMs);
+      log.tick(this.#nowMs);
+      assert.ok((log.nextWakeMs() ?? Infinity) > this.#nowMs, "nothing is due after a tick");
+    }
+  }
+
+  #ask(): void {
+    const to = this.#pick(this.twins);
+    if (to) {
+      this.#answers.push({
+        to,
+        answer: this.#from(to).log.catchUp(new Map(to.log.vector), this.#nowMs),
+      });
+    }
+  }
+
+  #answer(): void {
+    const index = this.#below(this.#answers.length);
+    const [late] = this.#answers.splice(index, 1);
+    late?.to.merge(late.answer, this.#nowMs);
+  }
+
+  /** Pulls what the other has, under marks too. */
+  #pull(to: Twin): void {
+    const from = this.#from(to);
+    const start = to.log.pullFrom(from.log.vector, from.log.lost());
+    if (start) assert.ok(to.merge(from.log.catchUp(start, this.#nowMs), this.#nowMs));
+  }
+
+  #from(to: Twin): Twin {
+    return to === this.twins[0] ? this.twins[1] : this.twins[0];
+  }
+
+  #client(): void {
+    const twin = this.#pick(this.twins) ?? this.twins[0];
+    const client = this.#pick(this.clients);
+    if (!client || this.clients.length < 4) {
+      const channels = CHANNELS.filter(() => this.#random() < 0.6);
+      const fresh = new Client(channels.length > 0 ? channels : ["a"], this.#published);
+      this.clients.push(fresh);
+      fresh.open(twin, this.#random() < 0.7 ? "live" : "earliest", this.#nowMs);
+    } else if (client.twin) {
+      client.close();
+    } else {
+      client.open(twin, "cursor", this.#nowMs);
+    }
+  }
+
+  #rough(): void {
+    const twin = this.#pick(this.twins);
+    if (!twin) return;
+    if (this.#random() < 0.5) {
+      const missing = twin.log.missing();
+      twin.naive.lacked(missing, this.#nowMs);
+      twin.log.lacked(missing, this.#nowMs);
+    } else if (twin.naive.lost.size === 0) {
+      twin.naive.dropOldest();
+      twin.log.dropOldest();
+    }
+  }
+
+  #below(n: number): number {
+    return Math.floor(this.#random() * n);
+  }
+
+  #pick<T>(from: readonly T[]): T | undefined {
+    return from[this.#below(from.length)];
+  }
+}
