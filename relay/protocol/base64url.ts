@@ -65,10 +65,3 @@ export function originText(bytes: Uint8Array): string {
   if (bytes.length !== ORIGIN_BYTES) throw new RangeError(`an origin has 6 bytes`);
   return readOrigin(bytes, 0);
 }
-
-/** The 6 bytes of an origin. @throws {RangeError} if `origin` is not 8 digits. */
-export function originBytes(origin: string): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(ORIGIN_BYTES);
-  writeOrigin(origin, bytes, 0);
-  return bytes;
-}

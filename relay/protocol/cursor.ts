@@ -44,14 +44,15 @@ const MAX_MINUTE = 2 ** 32;
 /**
  * The text of a cursor, at most {@link MAX_CURSOR_CHARS} characters.
  *
- * What does not fit loses the positions of the origins that rank lowest, at the price of a false gap or of a message
- * twice where they still had one to give. `rank` is typically when an origin was last heard of, with Infinity for the serving
- * relay; without it the origins that a slot's map names first go first, which are those heard of first.
+ * What does not fit loses the positions of some origins, at the price of a false gap or, where they still had a message to
+ * give, of one twice. Those that the slots name first go first, which are those heard of first; but the very first is the
+ * serving relay's own, by the order in which logs name origins, and goes last.
  * @throws {RangeError} if it names too many slots to fit at all (about 3000).
  */
-export function encodeCursor(cursor: Cursor, rank?: (origin: Origin) => number): string {
+export function encodeCursor(cursor: Cursor): string {
   const text = write(cursor);
-  return text.length <= MAX_CURSOR_CHARS ? text : write(cut(cursor, rank));
+  const excess = text.length - MAX_CURSOR_CHARS;
+  return excess <= 0 ? text : writeCut(cursor, excess);
 }
 
 function write({ slots, asOfMs }: Cursor): string {
@@ -85,64 +86,63 @@ function writeSlots(slots: ReadonlyMap<number, Vector>): string {
   for (const [, vector] of ordered) {
     for (const origin of vector.keys()) if (!table.has(origin)) table.set(origin, table.size);
   }
-  let text = writeVarint(table.size) + [...table.keys()].join("");
+  let text = writeVarint(table.size);
+  for (const origin of table.keys()) text += origin;
   let next = 0;
-  let before: readonly number[] = [...table.values()];
+  let before: readonly Origin[] = [...table.keys()];
   for (const [slot, vector] of ordered) {
-    const positions = [...vector].map(([origin, seq]) => ({ index: table.get(origin) ?? 0, seq }));
-    positions.sort((a, b) => a.index - b.index);
-    const indexes = positions.map(({ index }) => index);
-    const same = equal(indexes, before);
+    const same = before.length === vector.size && before.every((origin) => vector.has(origin));
     text += writeVarint(2 * (slot - next) + (same ? 1 : 0));
-    if (!same) text += writeIndexes(indexes);
-    for (const { seq } of positions) text += writeVarint(seq);
+    if (!same) {
+      before = [...vector.keys()].sort((a, b) => (table.get(a) ?? 0) - (table.get(b) ?? 0));
+      text += writeIndexes(before, table);
+    }
+    for (const origin of before) text += writeVarint(vector.get(origin) ?? 0);
     next = slot + 1;
-    before = indexes;
   }
   return text;
 }
 
-function equal(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((value, at) => value === b[at]);
-}
-
-function writeIndexes(indexes: readonly number[]): string {
-  let text = writeVarint(indexes.length);
+function writeIndexes(origins: readonly Origin[], table: ReadonlyMap<Origin, number>): string {
+  let text = writeVarint(origins.length);
   let next = 0;
-  for (const index of indexes) {
+  for (const origin of origins) {
+    const index = table.get(origin) ?? 0;
     text += writeVarint(index - next);
     next = index + 1;
   }
   return text;
 }
 
-/** `cursor` without as many positions, lowest rank first, as makes it fit. */
-function cut({ slots, asOfMs }: Cursor, rank?: (origin: Origin) => number): Cursor {
-  const seen = new Map<Origin, number>();
-  for (const vector of slots.values()) {
-    for (const origin of vector.keys()) if (!seen.has(origin)) seen.set(origin, seen.size);
+/** The text of `cursor` without some positions, about as few as make it fit; `excess` is by how much it does not. */
+function writeCut({ slots, asOfMs }: Cursor, excess: number): string {
+  const rest = new Map([...slots].map(([slot, vector]) => [slot, new Map(vector)]));
+  const victims = victimsOf(slots);
+  for (let at = 0; at < victims.length;) {
+    for (let victim; excess > 0 && (victim = victims[at]); at++) {
+      const { slot, origin, seq } = victim;
+      rest.get(slot)?.delete(origin);
+      excess -= writeVarint(seq).length;
+      if (victims[at + 1]?.origin !== origin) excess -= ORIGIN_CHARS;
+    }
+    const text = write({ slots: rest, asOfMs });
+    excess = text.length - MAX_CURSOR_CHARS;
+    if (excess <= 0) return text;
   }
-  const rankOf = rank ?? ((origin: Origin) => seen.get(origin) ?? 0);
-  const victims = [...slots].flatMap(([slot, vector]) =>
-    [...vector.keys()].map((origin) => ({ slot, origin, rank: rankOf(origin) }))
-  ).sort((a, b) => a.rank < b.rank ? -1 : a.rank > b.rank ? 1 : a.slot - b.slot);
+  throw new RangeError(`a cursor of ${slots.size} slots does not fit`);
+}
 
-  const without = (count: number): Cursor => {
-    const rest = new Map([...slots].map(([slot, vector]) => [slot, new Map(vector)]));
-    for (const { slot, origin } of victims.slice(0, count)) rest.get(slot)?.delete(origin);
-    return { slots: rest, asOfMs };
-  };
-  let low = 1, high = victims.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (write(without(middle)).length <= MAX_CURSOR_CHARS) high = middle;
-    else low = middle + 1;
+/** All positions, by origin, in the order in which they may go. */
+function victimsOf(slots: Cursor["slots"]) {
+  const ranks = new Map<Origin, number>();
+  for (const vector of slots.values()) {
+    for (const origin of vector.keys()) {
+      if (!ranks.has(origin)) ranks.set(origin, ranks.size || Infinity);
+    }
   }
-  const fitting = without(high);
-  if (write(fitting).length > MAX_CURSOR_CHARS) {
-    throw new RangeError(`a cursor of ${slots.size} slots does not fit`);
-  }
-  return fitting;
+  return [...slots].flatMap(([slot, vector]) =>
+    [...vector].map(([origin, seq]) => ({ slot, origin, seq, rank: ranks.get(origin) ?? 0 }))
+  ).sort((a, b) => a.rank === b.rank ? a.slot - b.slot : a.rank - b.rank);
 }
 
 /**

@@ -146,21 +146,16 @@ export class WireWriter extends PbfWriter {
 
   /**
    * A string field, by the platform's encoder: pbf's own miswrites every other supplementary plane, U+20000 for one.
-   * Room is made for ASCII first, since most text is, and for what it really takes only where it was not.
+   * Room is made for ASCII first, since most text is, and for more only where it was not.
    */
   text(tag: number, text: string): void {
     this.writeTag(tag, LENGTH_DELIMITED);
     const lengthAt = this.pos;
     this.writeVarint(text.length);
-    const at = this.pos;
-    this.realloc(text.length);
-    const ascii = encoder.encodeInto(text, this.buf.subarray(at, at + text.length));
-    if (ascii.read === text.length) {
-      this.pos = at + ascii.written;
-      return;
-    }
-    this.pos = lengthAt;
-    this.writeBytes(encoder.encode(text));
+    const from = this.pos;
+    const read = this.#encode(text, text.length);
+    if (read < text.length) this.#encode(text.slice(read), 3 * (text.length - read));
+    if (this.pos - from > text.length) this.#lengthen(lengthAt, from);
   }
 
   origin(tag: number, origin: Origin): void {
@@ -185,4 +180,34 @@ export class WireWriter extends PbfWriter {
       });
     }
   }
+
+  /** Writes as much of `text` as `room` bytes take; says how many units that were. */
+  #encode(text: string, room: number): number {
+    this.realloc(room);
+    const { read, written } = encoder.encodeInto(
+      text,
+      this.buf.subarray(this.pos, this.pos + room),
+    );
+    this.pos += written;
+    return read;
+  }
+
+  /** Writes the true length of what begins at `from` over the one at `lengthAt`, which was too small. */
+  #lengthen(lengthAt: number, from: number): void {
+    const bytes = this.pos - from;
+    const shift = varintBytes(bytes) - (from - lengthAt);
+    if (shift > 0) {
+      this.realloc(shift);
+      this.buf.copyWithin(from + shift, from, this.pos);
+    }
+    this.pos = lengthAt;
+    this.writeVarint(bytes);
+    this.pos += bytes;
+  }
+}
+
+function varintBytes(value: number): number {
+  let bytes = 1;
+  for (; value > 0x7f; value >>>= 7) bytes++;
+  return bytes;
 }

@@ -65,6 +65,17 @@ Deno.test("data arrives intact", async (test) => {
   }
 });
 
+Deno.test("text of any length arrives, at each width of its length in bytes", () => {
+  const lengths = [0, 1, 31, 32, 42, 43, 63, 64, 127, 128, 5461, 5462, 8191, 8192, 16383, 16384];
+  for (const length of lengths) {
+    for (const character of ["a", "é", "語", "😀", "\u{20000}"]) {
+      for (const data of [character.repeat(length), `${"a".repeat(length)}${character}`]) {
+        assert.equal(decodeMessage(encodeMessage({ ...MESSAGE, data })).data, data);
+      }
+    }
+  }
+});
+
 Deno.test("binary data is a copy: the packet is not kept alive, and may be reused", () => {
   const bytes = encodeMessage({ ...MESSAGE, data: Uint8Array.of(1, 2, 3) });
   const { data } = decodeMessage(bytes);
