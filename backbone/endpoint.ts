@@ -33,8 +33,11 @@ export interface BackboneOptions {
 /** PGM source ports: one per group, so that a NAK names its stream. */
 const FIRST_SOURCE_PORT = 32_768;
 
-/** What all groups of a relay send together: most of a gigabit, a quarter of it kept for repairs. */
-const RATE = { rate: 110_000_000, repairShare: 0.25, burstMs: 2 };
+/**
+ * What all groups of a relay send together: half a gigabit on the wire with full packets, a quarter of it kept for repairs.
+ * A burst fits the socket buffer that Linux gives a receiver by default (212,992 bytes).
+ */
+const RATE = { rate: 100_000_000, repairShare: 0.25, burstMs: 2 };
 
 /**
  * Sends that may be under way at once. While so many are, payloads wait and then share packets; a lone one never waits.

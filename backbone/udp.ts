@@ -1,8 +1,9 @@
 /**
- * Datagrams to and from multicast groups. Nothing but this file and `endpoint.ts` touches sockets.
+ * Datagrams to and from multicast groups. Nothing else touches sockets.
  *
  * @module
  */
+import { raiseReceiveBuffer } from "./receive_buffer.ts";
 
 /** Where datagrams go: an IPv4 group and a port. */
 export interface Target {
@@ -39,6 +40,9 @@ export type OpenSocket = (options: {
 
 /** The largest datagram of IPv4. A smaller buffer would cut off silently. */
 const LARGEST_DATAGRAM = 65_507;
+
+/** Asked of the kernel per socket; it grants `net.core.rmem_max` at most. Holds what comes while the process collects garbage. */
+const RECEIVE_BUFFER = 4 << 20;
 
 /** Waits between attempts to hear a group again after its socket failed, in milliseconds. */
 const REJOIN_MS = { first: 10, most: 5_000 };
@@ -172,6 +176,7 @@ async function openMember(
     port,
     reuseAddress: true,
   });
+  raiseReceiveBuffer(socket.addr as Deno.NetAddr, RECEIVE_BUFFER);
   try {
     await socket.joinMulticastV4(address, interfaceAddress);
     return socket;

@@ -1,6 +1,7 @@
 /**
  * The send budget of one relay: token buckets in bytes, one for data and a reserve for repairs. Under a saturating
- * publisher repairs keep their share; under a flood of NAKs data keeps the rest.
+ * publisher repairs keep their share; under a flood of NAKs data keeps the rest. Bytes are those of a receiver's socket
+ * buffer: where small packets exhaust the budget, payloads wait and share packets.
  *
  * @module
  */
@@ -14,8 +15,8 @@ export interface BudgetOptions {
   readonly burstMs: number;
 }
 
-/** What a packet costs below PGM: Ethernet, IP and UDP. */
-const OVERHEAD = 46;
+/** What a packet takes of a receiver's socket buffer beyond its bytes (Linux: 1283 for a small packet in all). */
+const OVERHEAD = 1_024;
 
 export class Budget {
   readonly #perMs: number;

@@ -25,8 +25,8 @@ export interface ReceiverOptions extends RequestsOptions {
   readonly counters: Counters;
 }
 
-/** The most packets asked for at one time, in several NAKs. */
-const ASK_AT_ONCE = 16 * LARGEST_NAK;
+/** The most packets asked for and not there yet: repairs must not flood us in their turn. */
+const MOST_AWAITED = 8 * LARGEST_NAK;
 
 export class Receiver {
   readonly #options: ReceiverOptions;
@@ -139,7 +139,7 @@ export class Receiver {
   /** Works off the deadlines that have come; answers whether to ask for an SPM, and the packets to ask for. */
   handleTimeout(nowMs: number): { readonly spmr: boolean; readonly ask: readonly number[] } {
     // RFC 3208 §6.2: without an SPM it is not known whom to ask.
-    const most = this.#nla === undefined ? 0 : ASK_AT_ONCE;
+    const most = this.#nla === undefined ? 0 : MOST_AWAITED;
     const { ask, lost } = this.#requests.handleTimeout(
       nowMs,
       most,

@@ -46,7 +46,9 @@ export interface RequestsOptions {
 export class RepairRequests {
   readonly #options: RequestsOptions;
   readonly #requests = new Map<number, Request>();
-  readonly #roundTrip = new RoundTrip();
+  /** From NAK to NCF: the network alone. From NAK to RDATA: what the source has to repair before it, too. */
+  readonly #toNcf = new RoundTrip();
+  readonly #toData = new RoundTrip();
   #wakeMs = Infinity;
 
   constructor(options: RequestsOptions) {
@@ -80,7 +82,9 @@ export class RepairRequests {
   remove(sqn: number, nowMs?: number): boolean {
     const request = this.#requests.get(sqn);
     if (request === undefined) return false;
-    if (nowMs !== undefined && request.state === "wait-ncf") this.#measure(request, nowMs);
+    if (nowMs !== undefined && request.state !== "back-off") {
+      measure(this.#toData, request, nowMs);
+    }
     return this.#requests.delete(sqn);
   }
 
@@ -89,9 +93,9 @@ export class RepairRequests {
     for (const sqn of sqns) {
       const request = this.#requests.get(sqn);
       if (request === undefined) continue;
-      if (request.state === "wait-ncf") this.#measure(request, nowMs);
+      if (request.state === "wait-ncf") measure(this.#toNcf, request, nowMs);
       request.state = "wait-data";
-      request.deadlineMs = this.#wait(request, nowMs);
+      request.deadlineMs = this.#wait(this.#toData, request, nowMs);
     }
   }
 
@@ -103,7 +107,7 @@ export class RepairRequests {
       if (request?.state !== "back-off") continue;
       request.state = "wait-ncf";
       request.askedMs = undefined;
-      request.deadlineMs = this.#wait(request, nowMs);
+      request.deadlineMs = this.#wait(this.#toNcf, request, nowMs);
       spared++;
     }
     return spared;
@@ -112,13 +116,14 @@ export class RepairRequests {
   /**
    * Works off the deadlines that have come.
    *
-   * @param most how many to ask for at once; 0: whom to ask is not known yet.
+   * @param most how many may be asked for and not there yet; 0: whom to ask is not known yet.
    * @param lacks whether a packet is still to come; requests for others lapse.
    */
   handleTimeout(nowMs: number, most: number, lacks: (sqn: number) => boolean): Due {
     const ask: number[] = [], lost: number[] = [];
     const repeatMs = this.#backoff(nowMs);
     this.#wakeMs = Infinity;
+    let awaited = 0;
     for (const [sqn, request] of this.#requests) {
       if (nowMs >= request.deadlineMs) {
         if (!lacks(sqn)) {
@@ -129,36 +134,42 @@ export class RepairRequests {
           lost.push(sqn);
           continue;
         }
-        if (request.state !== "back-off") {
-          request.state = "back-off";
-          request.tries++;
-          request.deadlineMs = repeatMs;
-        } else if (ask.length < most) {
-          ask.push(sqn);
-          request.state = "wait-ncf";
-          request.askedMs = nowMs;
-          request.deadlineMs = this.#wait(request, nowMs);
-        } else request.deadlineMs = repeatMs;
+        if (this.#expire(request, nowMs, repeatMs, awaited < most)) ask.push(sqn);
       }
+      if (request.state !== "back-off") awaited++;
       this.#wakeMs = Math.min(this.#wakeMs, request.deadlineMs);
     }
     return { ask, lost };
   }
 
+  /** A state ends. True: ask now. */
+  #expire(request: Request, nowMs: number, repeatMs: number, mayAsk: boolean): boolean {
+    if (request.state === "back-off" && mayAsk) {
+      request.state = "wait-ncf";
+      request.askedMs = nowMs;
+      request.deadlineMs = this.#wait(this.#toNcf, request, nowMs);
+      return true;
+    }
+    if (request.state !== "back-off") request.tries++;
+    request.state = "back-off";
+    request.deadlineMs = repeatMs;
+    return false;
+  }
+
   #backoff(nowMs: number): number {
     const { random, groupSize } = this.#options;
-    const deadline = nowMs + drawBackoffMs(this.#roundTrip.backoffMs, groupSize(), random());
+    const deadline = nowMs + drawBackoffMs(this.#toNcf.backoffMs, groupSize(), random());
     this.#wakeMs = Math.min(this.#wakeMs, deadline);
     return deadline;
   }
 
-  #wait({ tries }: Request, nowMs: number): number {
-    const deadline = nowMs + this.#roundTrip.waitMs * Math.min(1 + tries / 2, LARGEST_GROWTH);
+  #wait(trip: RoundTrip, { tries }: Request, nowMs: number): number {
+    const deadline = nowMs + trip.waitMs * Math.min(1 + tries / 2, LARGEST_GROWTH);
     this.#wakeMs = Math.min(this.#wakeMs, deadline);
     return deadline;
   }
+}
 
-  #measure({ askedMs, tries }: Request, nowMs: number): void {
-    if (askedMs !== undefined && tries === 0) this.#roundTrip.sample(nowMs - askedMs);
-  }
+function measure(trip: RoundTrip, { askedMs, tries }: Request, nowMs: number): void {
+  if (askedMs !== undefined && tries === 0) trip.sample(nowMs - askedMs);
 }
