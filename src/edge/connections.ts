@@ -29,6 +29,8 @@ export interface Place {
 const TICK_MS = 1000;
 /** Into so many waves a drain divides its streams, so that their readers do not all come back at once. */
 const WAVES = 10;
+/** How long a drain waits, after the last wave, for the streams to be really gone. */
+const GOODBYE_MS = 1000;
 const BUSY_RETRY_S = 5;
 
 export class Connections {
@@ -38,8 +40,9 @@ export class Connections {
   readonly #byAddress = new Map<string, number>();
   readonly #taken = new Set<Connection>();
   #total = 0;
-  #ticking = false;
-  #draining = false;
+  #cancelTick: (() => void) | undefined;
+  #onEmpty = () => {};
+  #drained: Promise<void> | undefined;
 
   constructor(host: Host, limits: Limits) {
     this.#host = host;
@@ -47,12 +50,12 @@ export class Connections {
   }
 
   get draining(): boolean {
-    return this.#draining;
+    return this.#drained !== undefined;
   }
 
   /** @throws {GroundwaveError} `draining`. */
   demandOpen(): void {
-    if (this.#draining) throw draining();
+    if (this.draining) throw draining();
   }
 
   /** @throws {GroundwaveError} `draining`, `rate_limited`. */
@@ -71,26 +74,40 @@ export class Connections {
         if (released) return;
         connection = taker;
         this.#taken.add(taker);
-        this.#tickSoon();
+        if (!this.#cancelTick) this.#tickSoon();
       },
       release: () => {
         if (released) return;
         released = true;
         this.#count(transport, address, -1);
-        if (connection) this.#taken.delete(connection);
+        if (connection) this.#leave(connection);
       },
     };
   }
 
-  /** Admits nothing more and ends what is open, wave by wave. */
-  async drain(): Promise<void> {
-    if (this.#draining) return;
-    this.#draining = true;
+  /** Admits nothing more, ends what is open, wave by wave, and waits a little until it is gone. Idempotent. */
+  drain(): Promise<void> {
+    return this.#drained ??= this.#endAll();
+  }
+
+  async #endAll(): Promise<void> {
     const leaving = [...this.#taken], wave = Math.ceil(leaving.length / WAVES);
     for (let at = 0; at < leaving.length; at += wave) {
       if (at > 0) await this.#wait(this.#limits.drainMs / WAVES);
       for (const connection of leaving.slice(at, at + wave)) connection.end(draining());
     }
+    await this.#empty();
+  }
+
+  #empty(): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#host.after(GOODBYE_MS, resolve);
+      this.#onEmpty = () => {
+        cancel();
+        resolve();
+      };
+      if (this.#total === 0) this.#onEmpty();
+    });
   }
 
   #count(transport: Transport, address: string, by: 1 | -1): void {
@@ -99,18 +116,23 @@ export class Connections {
     const here = (this.#byAddress.get(address) ?? 0) + by;
     if (here > 0) this.#byAddress.set(address, here);
     else this.#byAddress.delete(address);
+    if (this.#total === 0) this.#onEmpty();
   }
 
-  /** Ticks while there is somebody to wake, and only then. */
+  /** Ticks until nobody is left to be woken. */
   #tickSoon(): void {
-    if (this.#ticking || this.#taken.size === 0) return;
-    this.#ticking = true;
-    this.#host.after(TICK_MS, () => {
-      this.#ticking = false;
+    this.#cancelTick = this.#host.after(TICK_MS, () => {
+      this.#tickSoon();
       const nowMs = this.#host.nowMs();
       for (const connection of this.#taken) connection.tick(nowMs);
-      this.#tickSoon();
     });
+  }
+
+  #leave(connection: Connection): void {
+    this.#taken.delete(connection);
+    if (this.#taken.size > 0) return;
+    this.#cancelTick?.();
+    this.#cancelTick = undefined;
   }
 
   #wait(ms: number): Promise<void> {

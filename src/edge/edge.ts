@@ -41,7 +41,7 @@ export interface EdgeOptions {
 
 export interface Edge {
   fetch(request: Request, info: RequestInfo): Response | Promise<Response>;
-  /** Refuses what is new and ends the streams in waves; `limits.drainMs` at most. Idempotent. */
+  /** Refuses what is new and ends the streams in waves; `limits.drainMs` and a second at most. Idempotent. */
   drain(): Promise<void>;
 }
 

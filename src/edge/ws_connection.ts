@@ -34,6 +34,8 @@ export interface SocketContext {
 const MAX_UNIT_BYTES = 3;
 /** Close code where the table has none: the client may come back. */
 const CLOSE_ANYHOW = 4000;
+/** A handshake that takes longer has failed, whether the runtime says so or not. */
+const HANDSHAKE_MS = 10_000;
 
 export class SocketConnection implements Connection, SocketEvents {
   readonly #core: Core;
@@ -45,11 +47,13 @@ export class SocketConnection implements Connection, SocketEvents {
   #ended: GroundwaveError | undefined;
   #released = false;
   #publishing = 0;
-  #cursorsToldMs = 0;
+  /** When the cursors were told last; until the socket is open, since when it is not. */
+  #cursorsToldMs: number;
 
   constructor(core: Core, context: SocketContext) {
     this.#core = core;
     this.#context = context;
+    this.#cursorsToldMs = core.host.nowMs();
     context.place.take(this);
   }
 
@@ -59,7 +63,7 @@ export class SocketConnection implements Connection, SocketEvents {
 
   open(socket: EdgeSocket): void {
     this.#socket = socket;
-    if (this.#ended) return this.#close(this.#ended);
+    if (this.#ended) return socket.close(closeCode(this.#ended), this.#ended.code);
     const { host, limits } = this.#core;
     this.#cursorsToldMs = host.nowMs();
     this.#outbox = new Outbox(socket, host, this.#context.turn, limits.socketBytes, {
@@ -78,14 +82,19 @@ export class SocketConnection implements Connection, SocketEvents {
     }
   }
 
+  /** The place is given back only now: a socket that does not close takes its room still. */
   closed(): void {
     this.#release();
+    this.#context.place.release();
   }
 
   tick(nowMs: number): void {
+    if (this.#released) return;
     const { slowReaderMs, cursorMs } = this.#core.limits;
     const fullSinceMs = this.#outbox?.fullSinceMs;
-    if (fullSinceMs !== undefined) {
+    if (!this.#socket) {
+      if (nowMs - this.#cursorsToldMs >= HANDSHAKE_MS) this.closed();
+    } else if (fullSinceMs !== undefined) {
       if (nowMs - fullSinceMs >= slowReaderMs) this.end(slowReader());
     } else if (nowMs - this.#cursorsToldMs >= cursorMs) {
       this.#cursorsToldMs = nowMs;
@@ -220,8 +229,8 @@ export class SocketConnection implements Connection, SocketEvents {
 
   #close(error: GroundwaveError): void {
     this.#outbox?.close();
-    this.#socket?.close(error.class.close ?? CLOSE_ANYHOW, error.code);
-    if (this.#socket) this.#release();
+    this.#socket?.close(closeCode(error), error.code);
+    this.#release();
   }
 
   #release(): void {
@@ -230,7 +239,6 @@ export class SocketConnection implements Connection, SocketEvents {
     this.#outbox?.close();
     for (const { subscription } of this.#readers.values()) subscription?.close();
     this.#readers.clear();
-    this.#context.place.release();
   }
 }
 
@@ -247,6 +255,10 @@ class Reader implements Sink {
   closed(error: GroundwaveError): void {
     this.connection.end(error);
   }
+}
+
+function closeCode(error: GroundwaveError): number {
+  return error.class.close ?? CLOSE_ANYHOW;
 }
 
 function refOf(input: unknown): Ref | undefined {

@@ -15,6 +15,7 @@ export class FakeSocket implements EdgeSocket {
   bufferedAmount = 0;
   readonly frames: string[] = [];
   closedWith: { code: number; reason: string } | undefined;
+  onClose = () => {};
   /** Whether what is sent stays in the buffer. */
   stalled = false;
 
@@ -26,6 +27,7 @@ export class FakeSocket implements EdgeSocket {
 
   close(code: number, reason: string): void {
     this.closedWith ??= { code, reason };
+    if (!this.stalled) this.onClose();
   }
 
   /** All lines that were sent since the last call, as objects. */

@@ -54,6 +54,12 @@ export function fixture(options: Partial<EdgeOptions> = {}): Fixture {
       assert.equal(response.status, 200, await response.text());
       const socket = new FakeSocket(), events = host.upgraded?.events;
       assert.ok(events);
+      let closed = false;
+      const leave = () => {
+        if (!closed) events.closed();
+        closed = true;
+      };
+      socket.onClose = leave;
       events.open(socket);
       const frame = async (text: string | undefined) => {
         events.frame(text);
@@ -64,7 +70,7 @@ export function fixture(options: Partial<EdgeOptions> = {}): Fixture {
         socket,
         frame,
         say: (...operations) => frame(operations.map((op) => JSON.stringify(op)).join("\n")),
-        leave: () => events.closed(),
+        leave,
       };
     },
   };

@@ -62,22 +62,26 @@ export interface Server {
   readonly hostname: string;
   /** The port that is really listened on. */
   readonly port: number;
-  /** Ends streams in waves, lets answers under way finish, then stops; bounded in time. Idempotent. */
+  /**
+   * Ends streams in waves, lets answers under way finish, then stops. Bounded in time: what hangs then hangs until the
+   * process exits. Idempotent.
+   */
   drain(): Promise<void>;
 }
 
 /** Serves `edge` over HTTP/1.1. @throws {Deno.errors.AddrInUse} if the port is taken. */
 export function serve(edge: Edge, { hostname, port }: ServeOptions): Promise<Server> {
-  const abort = new AbortController();
   const server = Deno.serve(
-    { hostname, port, signal: abort.signal, onListen() {} },
+    { hostname, port, onListen() {} },
     (request, info) => edge.fetch(request, new ConnectionInfo(info)),
   );
   const stop = async () => {
     await edge.drain();
-    const timer = setTimeout(() => abort.abort(), STOP_MS);
-    await server.shutdown();
-    clearTimeout(timer);
+    // It waits for whoever does not read its answer, for ever.
+    await new Promise<void>((resolve) => {
+      const cancel = denoHost.after(STOP_MS, resolve);
+      void server.shutdown().then(cancel).then(resolve);
+    });
   };
   let stopping: Promise<void> | undefined;
   return Promise.resolve({
