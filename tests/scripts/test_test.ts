@@ -45,3 +45,59 @@ Deno.test("results are counted from the summary", () => {
     assert.deepEqual(count(output, success), { passed, failed }, output);
   }
 });
+
+/** Runs the runner over a tree of its own. */
+async function runOver(files: Record<string, string>, env: Record<string, string> = {}) {
+  const tree = await Deno.makeTempDir();
+  try {
+    await Deno.mkdir(`${tree}/scripts`);
+    await Deno.copyFile(
+      new URL("../../scripts/test.ts", import.meta.url),
+      `${tree}/scripts/test.ts`,
+    );
+    for (const [path, content] of Object.entries(files)) {
+      await Deno.mkdir(`${tree}/${path.replace(/[^/]*$/, "")}`, { recursive: true });
+      await Deno.writeTextFile(`${tree}/${path}`, content);
+    }
+    const { code, stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", `${tree}/scripts/test.ts`],
+      env: { CI: "", SOAK: "", ...env },
+    }).output();
+    return { code, out: new TextDecoder().decode(stdout) };
+  } finally {
+    await Deno.remove(tree, { recursive: true });
+  }
+}
+
+const GOOD = `Deno.test("good", () => {});`, BAD = `Deno.test("bad", () => { throw 1; });`;
+
+Deno.test("the last line sums up, and a failure shows its output", async () => {
+  const good = await runOver({ "tests/cli/a_test.ts": GOOD, "tests/x/b_test.ts": GOOD });
+  assert.equal(good.code, 0);
+  assert.match(
+    good.out,
+    /^cli +\d+\.\d s {2}1 passed {2}ok\nx +.*\ntotal .*\n2 passed, 0 failed\n$/,
+  );
+  const bad = await runOver({
+    "tests/cli/a_test.ts": GOOD + BAD,
+    "tests/x/b_test.ts": "const a: 1 = 2;",
+  });
+  assert.equal(bad.code, 1);
+  assert.match(
+    bad.out,
+    /1 FAILED\n(.*\n)*bad \.\.\. FAILED(.*\n)*TS2322.*\n(.*\n)*1 passed, 2 failed\n$/,
+  );
+});
+
+Deno.test("a suite without its program is skipped by name; in CI that is a failure", async () => {
+  const files = { "tests/e2e/page_test.ts": BAD, "tests/cli/a_test.ts": GOOD };
+  const line = /SKIPPED tests\/e2e\/page_test\.ts: needs chromium\n.*apt-get install .*chromium\n/;
+  const skipped = await runOver(files, { PATH: "/nowhere" });
+  assert.equal(skipped.code, 0);
+  assert.match(skipped.out, line);
+  assert.match(skipped.out, /\n1 passed, 0 failed\n$/);
+  const ci = await runOver(files, { PATH: "/nowhere", CI: "true" });
+  assert.equal(ci.code, 1);
+  assert.match(ci.out, line);
+  assert.match(ci.out, /\n1 passed, 1 failed\n$/);
+});
