@@ -28,9 +28,7 @@ export class Reassembler {
    * False: the packet, or the message it belongs to, is of no use.
    */
   add({ payload, fragment, packed }: Tpdu, deliver: (message: Uint8Array) => void): boolean {
-    if (fragment && fragment.length > payload.length) {
-      return this.#addFragment(fragment, payload, deliver);
-    }
+    if (fragment) return this.#addFragment(fragment, payload, deliver);
     const whole = this.interrupt();
     if (!packed) {
       deliver(payload.slice());

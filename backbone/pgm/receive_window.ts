@@ -73,6 +73,7 @@ export class ReceiveWindow {
       this.#next = plus(sqn, 1);
       this.#deliver(tpdu);
       this.#drain();
+      this.#reportLost();
       return true;
     }
     if (this.#bytes + tpdu.payload.length > this.#capacity) return false;
@@ -86,6 +87,7 @@ export class ReceiveWindow {
   giveUp(sqn: number): void {
     this.#held.set(sqn, undefined);
     this.#drain();
+    this.#reportLost();
   }
 
   /** The source can no longer repair what comes before `trail`: gives it up. */
@@ -102,8 +104,8 @@ export class ReceiveWindow {
       this.#next = trail;
       this.#lead = plus(trail, -1);
       this.#lost += skipped;
-      this.#reportLost();
     }
+    this.#reportLost();
   }
 
   #drain(): void {
@@ -117,7 +119,6 @@ export class ReceiveWindow {
         this.#deliver(tpdu);
       }
     }
-    this.#reportLost();
   }
 
   #deliver(tpdu: Tpdu): void {

@@ -1,0 +1,220 @@
+import { deepEqual, equal, ok, throws } from "node:assert/strict";
+import { drawBackoffMs } from "../../../backbone/pgm/backoff.ts";
+import { Budget } from "../../../backbone/pgm/budget.ts";
+import { Deque } from "../../../backbone/pgm/deque.ts";
+import { gsiText, parseGsi } from "../../../backbone/pgm/gsi.ts";
+import { packable } from "../../../backbone/pgm/packing.ts";
+import { Reassembler } from "../../../backbone/pgm/reassembly.ts";
+import { LARGEST_SPAN, ReceiveWindow } from "../../../backbone/pgm/receive_window.ts";
+import { RoundTrip } from "../../../backbone/pgm/round_trip.ts";
+import { ahead, before, plus } from "../../../backbone/pgm/serial.ts";
+import { TIMING } from "../../../backbone/pgm/timing.ts";
+import { TransmitWindow } from "../../../backbone/pgm/transmit_window.ts";
+import { seededRandom } from "../../support/random.ts";
+
+const tpdu = (...payload: number[]) => ({
+  payload: Uint8Array.from(payload),
+  fragment: undefined,
+  packed: false,
+});
+
+Deno.test("serial numbers compare across the wrap", () => {
+  equal(plus(0xffff_ffff, 1), 0);
+  equal(plus(0, -1), 0xffff_ffff);
+  equal(ahead(1, 0xffff_ffff), 2);
+  equal(ahead(0xffff_ffff, 1), -2);
+  ok(before(0xffff_ffff, 0) && !before(0, 0xffff_ffff) && !before(5, 5));
+});
+
+Deno.test("a GSI survives its text", () => {
+  for (const gsi of [0, 1, 63, 64, 0xffff_ffff, 0x1_0000_0000, 2 ** 48 - 1]) {
+    equal(gsiText(gsi).length, 8);
+    equal(parseGsi(gsiText(gsi)), gsi);
+  }
+  equal(gsiText(0), "AAAAAAAA");
+  equal(parseGsi("________"), 2 ** 48 - 1);
+  for (const text of ["", "AAAAAAA", "AAAAAAAAA", "AAAAAAA=", "AAAA AAA"]) {
+    throws(() => parseGsi(text), RangeError);
+  }
+});
+
+Deno.test("a deque is an array, whatever was shifted before", () => {
+  const deque = new Deque<number>(), model: number[] = [];
+  const random = seededRandom(1);
+  for (let step = 0; step < 5_000; step++) {
+    if (random() < 0.55) {
+      deque.push(step);
+      model.push(step);
+    } else equal(deque.shift(), model.shift());
+    equal(deque.length, model.length);
+    const index = Math.floor(random() * model.length);
+    equal(deque.at(index), model[index]);
+    equal(deque.at(-1), undefined);
+    equal(deque.at(model.length), undefined);
+  }
+});
+
+Deno.test("the back-off stays within its bounds, and most of a large group draw late", () => {
+  const random = seededRandom(2);
+  let early = 0;
+  for (let draw = 0; draw < 10_000; draw++) {
+    const ms = drawBackoffMs(10, 1_000, random());
+    ok(ms >= 0 && ms <= 10 + 1e-9);
+    if (ms < 2) early++;
+  }
+  ok(early > 0 && early < 30, `${early} of 10,000 in the first fifth`);
+});
+
+Deno.test("waits follow the measured round trip, within bounds", () => {
+  const trip = new RoundTrip();
+  equal(trip.waitMs, TIMING.waitMs.first);
+  for (let i = 0; i < 50; i++) trip.sample(0.1);
+  equal(trip.waitMs, TIMING.waitMs.least);
+  equal(trip.backoffMs, TIMING.backoffMs.least);
+  for (let i = 0; i < 50; i++) trip.sample(500);
+  equal(trip.waitMs, TIMING.waitMs.most);
+  equal(trip.backoffMs, TIMING.backoffMs.most);
+});
+
+Deno.test("repairs keep their share of a budget that data exhausts, and data the rest", () => {
+  const budget = new Budget({ rate: 10_000_000, repairShare: 0.25, burstMs: 2 });
+  let data = 0, repairs = 0;
+  for (let ms = 0; ms < 1_000; ms++) {
+    while (budget.allowsData(ms)) {
+      budget.charge(976);
+      data++;
+    }
+    while (budget.takeRepair(976, ms)) repairs++;
+  }
+  // 2000 bytes each with what they take of a socket buffer: 5000 a second in all.
+  ok(Math.abs(data - 3_750) < 100, `${data} data`);
+  ok(Math.abs(repairs - 1_250) < 100, `${repairs} repairs`);
+});
+
+Deno.test("data has all of a budget while nothing is repaired, and a refusal says when it ends", () => {
+  const budget = new Budget({ rate: 10_000_000, repairShare: 0.25, burstMs: 2 });
+  let data = 0;
+  for (let ms = 0; ms < 1_000;) {
+    if (budget.allowsData(ms)) {
+      budget.charge(976);
+      data++;
+    } else {
+      const readyMs = budget.dataReadyMs(ms);
+      ok(readyMs > ms);
+      ms = readyMs;
+    }
+  }
+  ok(Math.abs(data - 5_000) < 100, `${data} data`);
+});
+
+Deno.test("a transmit window is bounded by bytes and by age", () => {
+  const window = new TransmitWindow(1_000, 0xffff_fffe);
+  deepEqual([window.trail, window.lead], [0xffff_fffe, 0xffff_fffd]);
+  const packet = new Uint8Array(400);
+  window.add(packet, 0);
+  window.add(packet, 10);
+  deepEqual([window.trail, window.lead], [0xffff_fffe, 0xffff_ffff]);
+  equal(window.makeRoom(400, 20), false, "both are young");
+  equal(window.roomMs(), TIMING.windowLeastMs);
+  equal(window.makeRoom(400, TIMING.windowLeastMs), true, "the older is given up");
+  equal(window.get(0xffff_fffe), undefined);
+  equal(window.get(0xffff_ffff)?.packet, packet);
+  window.add(packet, TIMING.windowLeastMs);
+  deepEqual([window.trail, window.lead], [0xffff_ffff, 0]);
+  window.expire(10 * TIMING.windowMs);
+  deepEqual([window.trail, window.lead], [1, 0], "empty: trail is one past lead");
+});
+
+function receiveWindow(first: number, capacity = 1_000) {
+  const log: string[] = [];
+  const window = new ReceiveWindow(first, capacity, {
+    deliver: ({ payload }) => log.push(String(payload[0])),
+    lost: (count) => log.push(`lost ${count}`),
+  });
+  return { window, log };
+}
+
+Deno.test("a receive window hands on in order, across the wrap", () => {
+  const { window, log } = receiveWindow(0xffff_fffe);
+  deepEqual(window.expose(1), [0xffff_fffe, 0xffff_ffff, 0, 1]);
+  for (const [sqn, value] of [[0, 3], [0xffff_ffff, 2], [1, 4], [0xffff_fffe, 1]] as const) {
+    equal(window.lacks(sqn), true);
+    equal(window.take(sqn, tpdu(value)), true);
+    equal(window.lacks(sqn), false);
+  }
+  deepEqual(log, ["1", "2", "3", "4"]);
+  equal(window.bytes, 0);
+});
+
+Deno.test("what is given up is announced in its place", () => {
+  const { window, log } = receiveWindow(0);
+  window.expose(5);
+  for (const sqn of [1, 4]) window.take(sqn, tpdu(sqn));
+  window.giveUp(2);
+  window.giveUp(0);
+  window.giveUp(3);
+  window.take(5, tpdu(5));
+  deepEqual(log, ["lost 1", "1", "lost 1", "lost 1", "4", "5"]);
+});
+
+Deno.test("a source whose trail has moved on gives up what is missing, however far", () => {
+  const { window, log } = receiveWindow(0);
+  window.expose(3);
+  window.take(1, tpdu(1));
+  window.advance(1_000_000_000);
+  deepEqual(log, ["lost 1", "1", "lost 999999998"]);
+  equal(window.next, 1_000_000_000);
+});
+
+Deno.test("a gap longer than the span costs no more memory than the span", () => {
+  const { window, log } = receiveWindow(0);
+  equal(window.expose(LARGEST_SPAN + 9).length, LARGEST_SPAN);
+  deepEqual(log, ["lost 10"]);
+});
+
+Deno.test("a full receive window takes only what lets it drain", () => {
+  const { window, log } = receiveWindow(0, 3);
+  window.expose(2);
+  equal(window.take(1, tpdu(1, 1, 1)), true);
+  equal(window.take(2, tpdu(2)), false);
+  equal(window.lacks(2), true);
+  equal(window.take(0, tpdu(0)), true);
+  equal(window.take(2, tpdu(2)), true);
+  deepEqual(log, ["0", "1", "2"]);
+});
+
+Deno.test("messages come out of fragments; a broken one harms no other", () => {
+  const out: number[][] = [];
+  const reassembler = new Reassembler(100);
+  const part = (first: number, offset: number, length: number, ...payload: number[]) =>
+    reassembler.add(
+      { ...tpdu(...payload), fragment: { first, offset, length } },
+      (message) => out.push([...message]),
+    );
+  ok(part(1, 0, 3, 1, 2) && part(1, 2, 3, 3));
+  deepEqual(out.splice(0), [[1, 2, 3]]);
+  equal(part(7, 2, 4, 1), false, "the rest of what was not heard from its beginning");
+  ok(part(1, 0, 4, 1));
+  equal(part(1, 2, 4, 3), false, "a hole");
+  ok(part(1, 0, 4, 1));
+  equal(part(1, 1, 4, 2, 3, 4, 5), false, "too long");
+  ok(part(1, 0, 4, 1));
+  equal(part(2, 1, 4, 2), false, "another message's");
+  equal(part(1, 0, 101, 1), false, "over the largest message");
+  ok(part(1, 0, 4, 1));
+  equal(reassembler.interrupt(), false);
+  equal(part(1, 1, 4, 2), false, "after a loss");
+  ok(part(3, 0, 2, 1, 2), "whole after all");
+  ok(part(1, 0, 4, 1));
+  equal(reassembler.add(tpdu(9), (message) => out.push([...message])), false, "cut off");
+  deepEqual(out, [[1, 2], [9]]);
+});
+
+Deno.test("payloads share a packet while they fit", () => {
+  const lengths = (...all: number[]) => (index: number) => all[index];
+  equal(packable(lengths(200)), 1);
+  equal(packable(lengths(...Array(10).fill(200))), 7);
+  equal(packable(lengths(1448, 1)), 1);
+  equal(packable(lengths(5000, 1)), 1);
+  equal(packable(lengths(1, 5000)), 1);
+});
