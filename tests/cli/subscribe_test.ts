@@ -4,20 +4,8 @@ import { subscribe } from "../../src/cli/subscribe.ts";
 import { denoHost, serve } from "../../src/edge/adapters/deno.ts";
 import { createEdge } from "../../src/edge/edge.ts";
 import { anonymousAll, type Grants } from "../../src/edge/grants.ts";
-import type { Host } from "../../src/edge/host.ts";
 import { MemoryUpstream } from "../support/memory_upstream.ts";
 import { fakeTerminal } from "../support/terminal.ts";
-
-/** The edge's host; `stop` ends its timers, such as the tick that outlives the last stream by up to a second. */
-function stoppableHost(): { host: Host; stop: () => void } {
-  const cancels: (() => void)[] = [];
-  const after: Host["after"] = (ms, fn) => {
-    const cancel = denoHost.after(ms, fn);
-    cancels.push(cancel);
-    return cancel;
-  };
-  return { host: { ...denoHost, after }, stop: () => cancels.forEach((cancel) => cancel()) };
-}
 
 /** A node whose relay is a memory, and what its requests showed as authorization. */
 async function startNode() {
@@ -28,8 +16,8 @@ async function startNode() {
       return anonymousAll.of(request);
     },
   };
-  const limits = { drainMs: 1 }, { host, stop } = stoppableHost();
-  const server = await serve(createEdge({ upstream, host, grants, limits }), {
+  const limits = { drainMs: 1 };
+  const server = await serve(createEdge({ upstream, host: denoHost, grants, limits }), {
     hostname: "127.0.0.1",
     port: 0,
   });
@@ -37,7 +25,7 @@ async function startNode() {
     upstream,
     authorizations,
     url: `http://127.0.0.1:${server.port}`,
-    [Symbol.asyncDispose]: () => server.drain().finally(stop),
+    [Symbol.asyncDispose]: () => server.drain(),
   };
 }
 
