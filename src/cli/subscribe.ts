@@ -17,7 +17,7 @@ const TRANSPORTS: Readonly<Record<"sse" | "ws", readonly TransportName[]>> = {
 
 export const subscribe = defineCommand({
   name: "subscribe",
-  summary: "print messages as they come; reconnects and misses nothing",
+  summary: "print messages as they come; reconnects and goes on where it was",
   operands: ["URL", "CHANNEL…"],
   flags: {
     after: optional(
