@@ -346,15 +346,19 @@ export class NaiveReader {
     this.#log = log;
     this.channels = channels;
     this.#filter = typeof start === "string" ? new Map() : start;
-    this.#index = start === "live" ? log.entries.length : 0;
+    const first = log.entries.findIndex((entry) => this.#wants(entry));
+    const earliest = first < 0 ? log.entries.length : first;
+    this.#index = start === "live" ? log.entries.length : start === "earliest" ? earliest : 0;
+  }
+
+  #wants({ dropped, message }: Entry): boolean {
+    return !dropped && message !== undefined && this.channels.includes(message.channel);
   }
 
   read(): void {
     for (; this.room > 0 && this.#index < this.#log.entries.length; this.#index++) {
       const entry = this.#log.entries[this.#index];
-      if (!entry?.message || entry.dropped || !this.channels.includes(entry.message.channel)) {
-        continue;
-      }
+      if (!entry?.message || !this.#wants(entry)) continue;
       if (entry.seq <= (this.#filter.get(entry.origin) ?? 0)) continue;
       this.got.push(key(entry.message));
       this.room--;

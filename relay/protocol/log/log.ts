@@ -270,6 +270,7 @@ export class SlotLog {
         while (this.#settleNext(origin, nowMs)) moved = true;
       }
     }
+    this.#tail.pump();
   }
 
   #settleNext(origin: Origin, nowMs: number): boolean {
@@ -287,7 +288,6 @@ export class SlotLog {
       this.#timeline.push(skipEntry(origin, next.to));
     }
     this.#advance(origin, next.to);
-    this.#tail.pump();
     return true;
   }
 
