@@ -133,7 +133,7 @@ export class Receiver {
 
   /** Another receiver asked for an SPM: the answer will do for both. */
   handleSpmr(nowMs: number): void {
-    this.#spmrMs = nowMs + TIMING.waitMs.first;
+    this.#awaitSpm(nowMs);
   }
 
   /** Works off the deadlines that have come; answers whether to ask for an SPM, and the packets to ask for. */
@@ -150,8 +150,13 @@ export class Receiver {
       this.#window.giveUp(sqn);
     }
     const spmr = this.#nla === undefined && nowMs >= this.#spmrMs;
-    if (spmr) this.#spmrMs = nowMs + TIMING.waitMs.first * (1 + this.#options.random());
+    if (spmr) this.#awaitSpm(nowMs);
     return { spmr, ask };
+  }
+
+  /** Drawn anew each time: whoever heard the same request must not repeat it at the same time. */
+  #awaitSpm(nowMs: number): void {
+    this.#spmrMs = nowMs + TIMING.waitMs.first * (1 + this.#options.random());
   }
 
   #expose(lead: number, nowMs: number): void {
