@@ -22,6 +22,7 @@ export interface BackboneEvents {
 /** Counters since the start, for metrics and tests; by name, all rising. */
 export type BackboneCounters = Readonly<Record<string, number>>;
 
+/** One relay's place on the LAN. */
 export interface Backbone {
   /**
    * Sends to a group, whether joined or not. On the wire before it returns unless the budget says wait (then queued, bounded).
@@ -33,6 +34,7 @@ export interface Backbone {
   join(group: Group): Promise<void>;
   /** Stops hearing a group. Idempotent. */
   leave(group: Group): void;
+  /** What was counted so far. */
   counters(): BackboneCounters;
   /** Says goodbye (FIN on SPMs), ends timers and sockets. Idempotent. */
   close(): Promise<void>;

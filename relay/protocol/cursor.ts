@@ -22,6 +22,7 @@ import { mergeVectors } from "./vector.ts";
 
 /** A place in each of some slots. A slot that is absent is at 0 for every origin. */
 export interface Cursor {
+  /** By slot, 0 to 16383. */
   readonly slots: ReadonlyMap<number, Vector>;
   /** Wall-clock milliseconds at which the relay that wrote it was in sync; whole minutes in text. */
   readonly asOfMs: number | undefined;

@@ -12,7 +12,9 @@ export type Seq = number;
 
 /** A place in one slot: everything of `origin` up to and including `seq`. */
 export interface Position {
+  /** Whose messages. */
   readonly origin: Origin;
+  /** Up to and including this one; 0: none. */
   readonly seq: Seq;
 }
 
@@ -33,8 +35,11 @@ export interface Range {
 export interface Message {
   /** 0 to 16383, see {@link slotOf}. */
   readonly slot: number;
+  /** The relay that took it. */
   readonly origin: Origin;
+  /** Of the origin, in the slot. */
   readonly seq: Seq;
+  /** Where it was published. */
   readonly channel: string;
   /** A string is text (well-formed Unicode); bytes are binary. */
   readonly data: string | Uint8Array;
@@ -46,6 +51,7 @@ export interface Message {
   readonly after?: Vector;
   /** Idempotency key. */
   readonly key?: string;
+  /** Of the origin. */
   readonly region: string;
 }
 

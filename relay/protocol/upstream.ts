@@ -22,12 +22,17 @@ export type AckLevel = "accepted" | "replicated" | "archived";
 
 /** A message before a relay gave it origin and seq. */
 export interface Draft {
+  /** A valid name, see `checkChannel`. */
   readonly channel: string;
+  /** A string is text (well-formed Unicode), bytes are binary; at most 1 MiB. */
   readonly data: string | Uint8Array;
+  /** An event name that is not reserved, see `checkEvent`; absent: the browser's `message`. */
   readonly event?: string;
   /** What it answers; only positions of the channel's own slot count. */
   readonly after?: Cursor;
+  /** Idempotency key: the same again on this channel answers the first id. */
   readonly key?: string;
+  /** One order for all publishers of the slot that ask for it. */
   readonly order?: "total";
   /** The level that must be reached; absent: the strongest this relay can promise now. */
   readonly ack?: AckLevel;
@@ -48,7 +53,9 @@ export type GapReason = "expired" | "lost" | "lagged" | "unknown";
 
 /** A message reached the reader. Readers at one place share one object, so renderings of it can be kept. */
 export interface MessageEvent {
+  /** Tells it from the other events. */
   readonly type: "message";
+  /** Shared with other readers: not to be changed. */
   readonly message: Message;
   /** The reader's cursor after this message. Read it before the sink returns, or not at all. */
   readonly cursor: string;
@@ -56,8 +63,11 @@ export interface MessageEvent {
 
 /** Messages the reader does not get. */
 export interface GapEvent {
+  /** Tells it from the other events. */
   readonly type: "gap";
+  /** Of the reader's channels, the one in which something is missing. */
   readonly channel: string;
+  /** `expired`: dropped by retention. `lost`: no relay has it. `lagged`: dropped before the reader came to it. `unknown`: nobody can tell. */
   readonly reason: GapReason;
   /** What is known to be missing; empty where nobody can tell. */
   readonly missing: readonly Range[];
@@ -67,10 +77,13 @@ export interface GapEvent {
 
 /** The relay cannot tell for now (`stale`), or can tell again (`fresh`), whether the reader has everything. */
 export interface StaleEvent {
+  /** Tells it from the other events. */
   readonly type: "stale" | "fresh";
+  /** Of the reader's channels, the one that it is about. */
   readonly channel: string;
 }
 
+/** What a subscription delivers. */
 export type StreamEvent = MessageEvent | GapEvent | StaleEvent;
 
 /** Where a subscription's events go. */
@@ -84,9 +97,11 @@ export interface Sink {
 /** Where a subscription starts: what comes from now on, all that is held, or after a cursor. */
 export type Start = "live" | "earliest" | Cursor;
 
+/** What to follow, and from where. */
 export interface SubscribeRequest {
   /** 1 to 1000 valid channel names, without repetition. */
   readonly channels: readonly string[];
+  /** One start for all of them. */
   readonly start: Start;
 }
 
@@ -102,6 +117,7 @@ export interface Subscription {
   close(): void;
 }
 
+/** What to read, from where, and how much. */
 export interface ReadRequest extends SubscribeRequest {
   /** At most so many messages. */
   readonly limit: number;
@@ -109,12 +125,15 @@ export interface ReadRequest extends SubscribeRequest {
 
 /** A stretch of history: events in order, and the cursor after the last of them. */
 export interface Page {
+  /** Oldest first. */
   readonly events: readonly StreamEvent[];
+  /** Where the next page starts. */
   readonly cursor: string;
 }
 
 /** Whether traffic should come here, and if not, why. */
 export interface Readiness {
+  /** True exactly if there are no reasons against. */
   readonly ready: boolean;
   /** Short sentences for an operator. */
   readonly reasons: readonly string[];
@@ -122,22 +141,30 @@ export interface Readiness {
 
 /** One figure for `/metrics`, named `groundwave_<subsystem>_<name>` in base units. */
 export interface Metric {
+  /** Counters end in `_total`. */
   readonly name: string;
+  /** One sentence, the same for all figures of a name. */
   readonly help: string;
+  /** Counters only rise while the process lives. */
   readonly type: "counter" | "gauge";
+  /** Now. */
   readonly value: number;
+  /** What tells figures of one name apart. */
   readonly labels?: Readonly<Record<string, string>>;
 }
 
+/** A relay, as an edge sees it. */
 export interface Upstream {
   /** The serving relay, for people. */
   readonly node: { readonly id: string; readonly origin: string; readonly region: string };
-  /** @throws {GroundwaveError} `window_full`, `not_replicated`, `not_archived`, `draining`, `bad_request`. */
+  /** Publishes; resolves at the level reached. @throws {GroundwaveError} `window_full`, `not_replicated`, `not_archived`, `draining`, `bad_request`. */
   publish(draft: Draft): Promise<Published>;
   /** Waits until the slots are synced. @throws {GroundwaveError} `unavailable`, `draining`. */
   subscribe(request: SubscribeRequest, sink: Sink): Promise<Subscription>;
   /** What is held, at once. @throws {GroundwaveError} `unavailable`, `draining`. */
   read(request: ReadRequest): Promise<Page>;
+  /** Whether traffic should come here. */
   readiness(): Readiness;
+  /** What the relay counts. */
   metrics(): readonly Metric[];
 }
