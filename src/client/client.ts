@@ -19,8 +19,11 @@ import { websocket } from "./transports/websocket.ts";
 
 const TRANSPORTS: Readonly<Record<TransportName, Transport>> = { websocket, sse, poll };
 
-/** What can be published: text and bytes as they are, anything else as its JSON text. */
-export type Data = string | Uint8Array | number | boolean | null | readonly unknown[] | object;
+/** Publishes without an answer: beyond, publishing is refused. */
+const MAX_IN_FLIGHT = 500;
+
+/** What can be published: text and bytes (buffers and views) as they are, anything else as its JSON text. */
+export type Data = string | number | boolean | null | object;
 
 /** Options of a connection. */
 export interface ConnectOptions {
@@ -56,6 +59,7 @@ export class Client {
   readonly #platform: Platform;
   readonly #connection: Connection;
   readonly #feeds = new Map<string, Feed>();
+  #inFlight = 0;
 
   /** @ignore Use {@link connect}. */
   constructor(url: string | URL, options: ConnectOptions) {
@@ -99,7 +103,7 @@ export class Client {
    *
    * @example
    * ```ts
-   * import { connect } from "groundwave";
+   * import { connect } from "http://localhost:8000/client.js";
    *
    * const client = connect("http://localhost:8000");
    * const news = client.subscribe("news", (message) => console.log(message.data), {
@@ -139,7 +143,7 @@ export class Client {
    *
    * @example
    * ```ts
-   * import { connect } from "groundwave";
+   * import { connect } from "http://localhost:8000/client.js";
    *
    * const client = connect("http://localhost:8000");
    * const { id, ack } = await client.publish("news", { title: "hello" }, { event: "article" });
@@ -149,22 +153,32 @@ export class Client {
    * @throws {GroundwaveError} Of the table; `error.class.retry` says whether trying again can help.
    */
   async publish(channel: string, data: Data, options: PublishOptions = {}): Promise<Published> {
-    if (this.state === "closed") throw new GroundwaveError("unavailable", "the client is closed");
-    const { after = this.#behind(channel), ...given } = options;
-    const carried = typeof data === "string" || data instanceof Uint8Array
-      ? data
-      : JSON.stringify(data);
-    checkData(carried);
-    const present = Object.entries({ ...given, after })
-      .filter((entry): entry is [string, string] => typeof entry[1] === "string");
-    const draft: Draft = { channel, data: carried, options: Object.fromEntries(present) };
-    return await (this.#connection.link?.publish(draft) ??
-      post(this.#base, this.#platform, draft));
+    const carried = carriedBy(data);
+    if (this.#inFlight >= MAX_IN_FLIGHT) {
+      throw new GroundwaveError("window_full", "too many publishes wait for an answer");
+    }
+    this.#inFlight++;
+    try {
+      // Then it comes after the subscribes before it, and the client hears itself.
+      await this.#connection.settled();
+      if (this.state === "closed") throw new GroundwaveError("unavailable", "the client is closed");
+      return await this.#send(channel, carried, options);
+    } finally {
+      this.#inFlight--;
+    }
   }
 
   /** Ends the connection and every subscription. Idempotent. */
   close(): void {
     this.#connection.close();
+  }
+
+  #send(channel: string, data: string | Uint8Array, options: PublishOptions): Promise<Published> {
+    const { after = this.#behind(channel), ...given } = options;
+    const present = Object.entries({ ...given, after })
+      .filter((entry): entry is [string, string] => typeof entry[1] === "string");
+    const draft: Draft = { channel, data, options: Object.fromEntries(present) };
+    return this.#connection.link?.publish(draft) ?? post(this.#base, this.#platform, draft);
   }
 
   #open(channel: string, after: string | undefined): Feed {
@@ -196,7 +210,7 @@ export class Client {
  *
  * @example
  * ```ts
- * import { connect } from "groundwave";
+ * import { connect } from "http://localhost:8000/client.js";
  *
  * const client = connect("http://localhost:8000");
  * client.subscribe("news", (message) => console.log(message.data));
@@ -207,6 +221,20 @@ export class Client {
  */
 export function connect(url: string | URL, options: ConnectOptions = {}): Client {
   return new Client(url, options);
+}
+
+/** Data as it travels. @throws {GroundwaveError} `too_large`, `encoding_invalid`, `bad_request`. */
+function carriedBy(data: Data): string | Uint8Array {
+  const carried = typeof data === "string"
+    ? data
+    : ArrayBuffer.isView(data)
+    ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+    : data instanceof ArrayBuffer
+    ? new Uint8Array(data)
+    : JSON.stringify(data);
+  if (carried === undefined) throw new GroundwaveError("bad_request", "the data has no JSON text");
+  checkData(carried);
+  return carried;
 }
 
 function named(names: readonly TransportName[]): [NamedTransport, ...NamedTransport[]] {

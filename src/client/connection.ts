@@ -45,6 +45,8 @@ export class Connection {
   #strikes = 0;
   #attempt = 0;
   #cancelTimer: () => void = () => {};
+  /** Who waits for the end of `connecting`. */
+  readonly #waiting: (() => void)[] = [];
   readonly #cancelOnline: () => void;
 
   constructor(
@@ -73,6 +75,12 @@ export class Connection {
     return this.transports[this.#choice] ?? this.transports[0];
   }
 
+  /** Resolves once it is known whether the present attempt leads to a connection. Bounded by the transports' patience. */
+  settled(): Promise<void> {
+    if (this.#state !== "connecting") return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
   /** Makes the first link, and every later one. */
   connect(): void {
     this.#cancelTimer();
@@ -86,8 +94,11 @@ export class Connection {
         closed: (error, final) => void this.#lost(error, final),
       });
     } catch (cause) {
-      const message = "this transport cannot be used here";
-      return void this.#lost(new GroundwaveError("unavailable", message, { cause }), false);
+      const error = new GroundwaveError("unavailable", "this transport cannot be used here", {
+        cause,
+      });
+      // Not at once: the caller has no client yet.
+      return queueMicrotask(() => void this.#lost(error, false));
     }
     this.events.linked(this.#link);
   }
@@ -111,6 +122,7 @@ export class Connection {
   }
 
   async #lost(error: GroundwaveError, final: boolean): Promise<void> {
+    if (this.#state === "closed") return;
     if (final) return this.close(error);
     const opening = this.#state === "connecting";
     this.#cancelTimer();
@@ -171,6 +183,7 @@ export class Connection {
   #become(state: ConnectionState): void {
     if (state === this.#state) return;
     this.#state = state;
+    if (state !== "connecting") this.#waiting.splice(0).forEach((resolve) => resolve());
     this.events.changed(state);
   }
 }

@@ -174,3 +174,19 @@ Deno.test("what is no frame ends the connection, not the client", async () => {
     client.close();
   }
 });
+
+Deno.test("a machine without WebSockets gets what it has, and its client before its states", async () => {
+  const platform = new FakePlatform(), transports: string[] = [];
+  platform.openSocket = () => {
+    throw new ReferenceError("WebSocket is not defined");
+  };
+  const client = connect("http://relay.test", {
+    platform,
+    onState: (state) => transports.push(`${state} ${client.transport}`),
+  });
+  await platform.advance(3000);
+  assert.equal(client.state, "open");
+  assert.equal(transports.at(-1), "open sse");
+  client.close();
+  assert.equal(platform.pending, 0);
+});

@@ -37,6 +37,7 @@ Deno.test("a publish goes over the open socket, and answers may come in any orde
 
 Deno.test("without an open socket a publish is a POST", async () => {
   const { platform, client } = setup();
+  platform.socket.end();
   const text = client.publish("a b/ü", "hello\r\n", { event: "tick" });
   const request = await platform.request("/publish");
   assert.deepEqual([...request.query], [["channel", "a b/ü"], ["event", "tick"]]);
@@ -55,6 +56,26 @@ Deno.test("without an open socket a publish is a POST", async () => {
   await assert.rejects(bytes, { code: "window_full", options: { retryAfterS: 2 } });
   client.close();
   assert.equal(platform.pending, 0);
+});
+
+Deno.test("a publish waits for a connection that is being made, behind the subscribes", async () => {
+  const { platform, client } = setup();
+  client.subscribe("news", () => {});
+  const published = client.publish("news", "hello");
+  assert.deepEqual(await platform.socket.sent(), []);
+  assert.deepEqual((await platform.socket.open()).map(({ op }) => op), ["subscribe", "ping"]);
+  const [sent] = await platform.socket.sent();
+  assert.equal(sent?.data, "hello");
+  platform.socket.say({ op: "published", ref: sent?.ref, id: idOf(1), ack: "accepted" });
+  assert.equal((await published).id, idOf(1));
+  assert.equal(platform.requests.length, 0);
+  client.close();
+
+  const other = setup();
+  const given = assert.rejects(other.client.publish("news", "x"), { code: "unavailable" });
+  other.client.close();
+  await given;
+  assert.equal(other.platform.requests.length, 0);
 });
 
 Deno.test("what is too long for a frame is a POST as well", async () => {
@@ -99,6 +120,7 @@ Deno.test("a publish without an answer is rejected, and never repeated", async (
 
 Deno.test("a POST that is not answered is rejected", async () => {
   const { platform, client } = setup();
+  platform.socket.end();
   const failed = client.publish("news", "x");
   (await platform.request("/publish")).fail();
   await assert.rejects(failed, { code: "unavailable" });
@@ -133,6 +155,38 @@ Deno.test("a publish comes after what was got in its slot, unless the caller say
     socket.say({ op: "published", ref: sent?.ref, id: idOf(1), ack: "accepted" });
     await published;
   }
+  client.close();
+});
+
+Deno.test("buffers and views are bytes, all else is its JSON text", async () => {
+  const { platform, client } = setup(), { buffer } = new Uint8Array([9, 1, 2]);
+  await platform.socket.open();
+  const cases = [
+    { data: buffer, sent: "CQEC", encoding: "base64" },
+    { data: new DataView(buffer, 1), sent: "AQI=", encoding: "base64" },
+    { data: [1, null], sent: "[1,null]", encoding: undefined },
+    { data: null, sent: "null", encoding: undefined },
+    { data: 5, sent: "5", encoding: undefined },
+  ];
+  for (const { data, sent, encoding } of cases) {
+    const published = client.publish("news", data);
+    const [operation] = await platform.socket.sent();
+    assert.deepEqual([operation?.data, operation?.encoding], [sent, encoding]);
+    platform.socket.say({ op: "published", ref: operation?.ref, id: idOf(1), ack: "accepted" });
+    await published;
+  }
+  await assert.rejects(client.publish("news", () => {}), { code: "bad_request" });
+  client.close();
+});
+
+Deno.test("a socket that refuses to send is a connection lost", async () => {
+  const { platform, client } = setup(), { socket } = platform;
+  await socket.open();
+  socket.send = () => {
+    throw new DOMException("closing", "InvalidStateError");
+  };
+  await assert.rejects(client.publish("news", "x"), { code: "unavailable" });
+  assert.equal(client.state, "waiting");
   client.close();
 });
 

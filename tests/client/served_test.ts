@@ -8,6 +8,7 @@ import { GroundwaveError } from "../../relay/protocol/errors.ts";
 import { type Client, connect, type Message, type TransportName } from "../../src/client/mod.ts";
 import { type Platform, webPlatform } from "../../src/client/platform.ts";
 import { served } from "../edge/fixture.ts";
+import type { MemoryUpstream } from "../support/memory_upstream.ts";
 import { until } from "../support/relays.ts";
 
 const TRANSPORTS: readonly TransportName[] = ["websocket", "sse", "poll"];
@@ -39,7 +40,7 @@ function open(url: string, transport: TransportName): Client {
 
 for (const transport of TRANSPORTS) {
   Deno.test(`${transport}: every kind of data arrives as it was published`, async () => {
-    await served(async ({ url }) => {
+    await served(async ({ url, upstream }) => {
       const client = open(url, transport), got: Message[] = [];
       const subscription = client.subscribe("{t}.news", (message) => got.push(message));
       await until(() => subscription.state === "live", "the subscription");
@@ -51,7 +52,7 @@ for (const transport of TRANSPORTS) {
         assert.ok(same(got.at(-1)?.data, data), name);
       }
       assert.equal(got.length, Object.keys(PAYLOADS).length);
-      client.close();
+      await leave(client, upstream);
     });
   });
 
@@ -71,8 +72,8 @@ for (const transport of TRANSPORTS) {
         assert.deepEqual(list, Array.from({ length: 60 }, (_, i) => `${channel} ${i}`));
       }
       assert.ok(subscriptions.every(({ cursor }) => cursor !== undefined));
-      client.close();
       publisher.close();
+      await leave(client, upstream);
     });
   });
 
@@ -105,13 +106,13 @@ for (const transport of TRANSPORTS) {
       });
       await client.publish("news", "still there");
       await until(() => got.length === 2, "the next message");
-      client.close();
+      await leave(client, upstream);
     });
   });
 }
 
 Deno.test("where WebSockets do not get through, SSE does", async () => {
-  await served(async ({ url }) => {
+  await served(async ({ url, upstream }) => {
     const platform: Platform = {
       ...hasty,
       openSocket: (_url, protocol, events) =>
@@ -123,9 +124,15 @@ Deno.test("where WebSockets do not get through, SSE does", async () => {
     assert.equal(client.transport, "sse");
     await client.publish("news", "hello");
     await until(() => got.length === 1, "the message");
-    client.close();
+    await leave(client, upstream);
   });
 });
+
+/** Closes the client and waits until the relay has noticed. */
+async function leave(client: Client, upstream: MemoryUpstream): Promise<void> {
+  client.close();
+  await until(() => upstream.subscriptions === 0, "the end of all subscriptions");
+}
 
 function same(a: string | Uint8Array | undefined, b: string | Uint8Array): boolean {
   if (typeof a !== "object" || typeof b !== "object") return a === b;

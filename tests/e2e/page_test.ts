@@ -134,3 +134,21 @@ Deno.test("the page fits a phone, whatever is published, and its channel is in t
     await node.end();
   }
 });
+
+Deno.test("the example of the client's documentation runs, on a page from anywhere", async () => {
+  const node = await startNode("dev", "--port", "0", "--group-port", String(freeGroupPort()));
+  const browser = await openChromium();
+  try {
+    const source = await Deno.readTextFile(new URL("../../src/client/mod.ts", import.meta.url));
+    const [, example] = /```html\n([^]*?)```/.exec(source.replaceAll(/\n \* ?/g, "\n")) ?? [];
+    assert.ok(example, "there is an example");
+    const page = await browser.newPage(), errors = watchErrors(page);
+    const printed = page.waitForEvent("console", { timeout: PATIENCE_MS });
+    await page.setContent(example.replaceAll("http://localhost:8000", node.url));
+    assert.equal((await printed).text(), "hello");
+    assert.deepEqual(errors, { script: [], console: [] });
+  } finally {
+    await browser.close();
+    await node.end();
+  }
+});

@@ -16,6 +16,9 @@ import type { Link, LinkEvents, Transport, Wanted } from "./transport.ts";
 /** How long a relay may take to begin an answer. */
 export const ANSWER_MS = 10_000;
 
+/** Channels admitted at the same time; browsers make no more connections to one host. */
+const ADMISSIONS = 6;
+
 /** Follows admitted channels, one at least, until that fails. */
 export type Follow = (run: Run, wanted: readonly Wanted[]) => Promise<never>;
 
@@ -189,7 +192,10 @@ class HttpLink implements Link {
 
   async #read(run: Run): Promise<void> {
     try {
-      await Promise.all([...this.#wanted.values()].map((wanted) => admit(run, wanted)));
+      const fresh = [...this.#wanted.values()].filter(({ cursor }) => !cursor);
+      for (let at = 0; at < fresh.length; at += ADMISSIONS) {
+        await Promise.all(fresh.slice(at, at + ADMISSIONS).map((wanted) => admit(run, wanted)));
+      }
       const wanted = [...this.#wanted.values()].filter(({ cursor }) => cursor);
       if (wanted.length > 0) return await this.follow(run, wanted);
       await (await run.get("readyz", new URLSearchParams())).body?.cancel();
@@ -207,8 +213,7 @@ class HttpLink implements Link {
 }
 
 /** Gives a channel its first cursor, or refuses it. */
-async function admit(run: Run, { channel, after, cursor }: Wanted): Promise<void> {
-  if (cursor) return;
+async function admit(run: Run, { channel, after }: Wanted): Promise<void> {
   const query = new URLSearchParams({ channel, wait: "0" });
   if (after !== undefined) query.set("after", after);
   try {

@@ -16,8 +16,7 @@ const SILENCE_MS = 10_000;
 /** An answer to a publish that takes longer will not come. */
 const PUBLISH_MS = 15_000;
 
-/** Publishes without an answer, and characters waiting for the network: beyond, publishing is refused. */
-const MAX_IN_FLIGHT = 500;
+/** Bytes waiting for the network: beyond, publishing is refused. */
 const MAX_BUFFERED = 8 * 1024 * 1024;
 
 /** Longer data goes by POST: a frame may have 2 MiB, and JSON makes up to six bytes of a character. */
@@ -61,12 +60,12 @@ class WebSocketLink implements Link {
     this.#events = events;
     const url = new URL("ws", base);
     url.protocol = base.protocol === "https:" ? "wss:" : "ws:";
-    this.#cancelWatch = platform.after(SILENCE_MS, () => this.#watch());
     this.#socket = platform.openSocket(url, "groundwave.v1", {
       open: () => this.#start(),
       text: (text) => this.#take(text),
       close: (code, reason) => this.#ended(code, reason),
     });
+    this.#cancelWatch = platform.after(SILENCE_MS, () => this.#watch());
   }
 
   subscribe(wanted: Wanted): void {
@@ -81,10 +80,8 @@ class WebSocketLink implements Link {
   publish({ channel, data, options }: Draft): Promise<Published> | undefined {
     const carried = carry(data);
     if (this.#state !== "open" || !carried) return undefined;
-    if (this.#publishes.size >= MAX_IN_FLIGHT || this.#socket.bufferedAmount > MAX_BUFFERED) {
-      return Promise.reject(
-        new GroundwaveError("window_full", "too many publishes wait for an answer"),
-      );
+    if (this.#socket.bufferedAmount > MAX_BUFFERED) {
+      return Promise.reject(new GroundwaveError("window_full", "the network is too slow"));
     }
     const ref = ++this.#ref;
     return new Promise<Published>((resolve, reject) => {
@@ -129,16 +126,21 @@ class WebSocketLink implements Link {
 
   #flush(): void {
     if (this.#state === "closed" || !this.#queue) return;
+    const lines = this.#queue.splice(0);
     let frame = "";
-    for (const line of this.#queue) {
-      if (frame !== "" && frame.length + line.length > FRAME_CHARS) {
-        this.#socket.send(frame);
-        frame = "";
+    try {
+      for (const line of lines) {
+        if (frame !== "" && frame.length + line.length > FRAME_CHARS) {
+          this.#socket.send(frame);
+          frame = "";
+        }
+        frame += frame === "" ? line : `\n${line}`;
       }
-      frame += frame === "" ? line : `\n${line}`;
+      this.#socket.send(frame);
+    } catch (cause) {
+      // Some runtimes throw when the socket is closing; others wait for the close to be told.
+      this.#fail(new GroundwaveError("unavailable", "the connection was lost", { cause }));
     }
-    this.#socket.send(frame);
-    this.#queue = [];
   }
 
   #take(text: string): void {
