@@ -45,7 +45,10 @@ export class PgmNode {
     this.session.listen();
     this.#transmit = network.attach((bytes) => {
       if (!this.#running) return;
-      this.session.handleDatagram(bytes, clock.nowMs());
+      // Sockets use their buffers again: whoever keeps a view of one finds this.
+      const buffer = bytes.slice();
+      this.session.handleDatagram(buffer, clock.nowMs());
+      buffer.fill(0xee);
       this.#serve();
     });
   }

@@ -6,6 +6,7 @@ import { gsiText, parseGsi } from "../../../backbone/pgm/gsi.ts";
 import { packable } from "../../../backbone/pgm/packing.ts";
 import { Reassembler } from "../../../backbone/pgm/reassembly.ts";
 import { LARGEST_SPAN, ReceiveWindow } from "../../../backbone/pgm/receive_window.ts";
+import { RepairRequests } from "../../../backbone/pgm/repair_requests.ts";
 import { RoundTrip } from "../../../backbone/pgm/round_trip.ts";
 import { ahead, before, plus } from "../../../backbone/pgm/serial.ts";
 import { TIMING } from "../../../backbone/pgm/timing.ts";
@@ -105,6 +106,66 @@ Deno.test("data has all of a budget while nothing is repaired, and a refusal say
     }
   }
   ok(Math.abs(data - 5_000) < 100, `${data} data`);
+});
+
+Deno.test("a budget saves no more than a burst while nothing is sent", () => {
+  const budget = new Budget({ rate: 10_000_000, repairShare: 0.25, burstMs: 2 });
+  budget.allowsData(0);
+  let data = 0;
+  for (; budget.allowsData(60_000); data++) budget.charge(976);
+  ok(data <= 11, `${data} packets of 2000 bytes at once`);
+});
+
+/** Requests of a receiver that draws the middle of each back-off. */
+function requests() {
+  const requests = new RepairRequests({ random: () => 0.5, groupSize: () => 2 });
+  /** Lets time pass until something is asked for; answers when. */
+  const askedMs = (fromMs: number, untilMs: number) => {
+    for (let nowMs = fromMs; nowMs < untilMs; nowMs += 0.25) {
+      if (requests.handleTimeout(nowMs, 9, () => true).ask.length > 0) return nowMs;
+    }
+    return Infinity;
+  };
+  return { requests, askedMs };
+}
+
+Deno.test("a request that was confirmed backs off before it is repeated", () => {
+  const { requests: confirmed, askedMs } = requests();
+  confirmed.add([1], 0);
+  confirmed.confirm([1], 0);
+  const waitMs = TIMING.waitMs.first;
+  equal(askedMs(0, waitMs + 0.5), Infinity, "not as soon as the wait ends");
+  ok(askedMs(waitMs + 0.5, 100) <= waitMs + TIMING.backoffMs.first);
+});
+
+Deno.test("a request without an answer is repeated ever more seldom, up to a point", () => {
+  const { requests: unanswered, askedMs } = requests();
+  unanswered.add([1], 0);
+  const times: number[] = [];
+  for (let nowMs = 0; times.length < 12; times.push(nowMs)) nowMs = askedMs(nowMs + 0.25, 10_000);
+  const gaps = times.slice(1).map((ms, i) => ms - (times[i] ?? 0));
+  ok((gaps[4] ?? 0) > 2 * (gaps[0] ?? 0), gaps.join());
+  ok(
+    (gaps.at(-1) ?? Infinity) <= 4 * TIMING.waitMs.first + TIMING.backoffMs.first + 1,
+    gaps.join(),
+  );
+});
+
+Deno.test("only so many packets are asked for and awaited", () => {
+  const { requests: many } = requests();
+  many.add(Array.from({ length: 100 }, (_, sqn) => sqn), 0);
+  const { ask } = many.handleTimeout(3, 9, () => true);
+  equal(ask.length, 9);
+  equal(many.handleTimeout(5, 9, () => true).ask.length, 0);
+  ask.forEach((sqn) => many.remove(sqn, 6));
+  equal(many.handleTimeout(7, 9, () => true).ask.length, 9);
+});
+
+Deno.test("what is no longer missing is no longer asked for", () => {
+  const { requests: stale } = requests();
+  stale.add([1, 2], 0);
+  deepEqual(stale.handleTimeout(3, 9, (sqn) => sqn === 2), { ask: [2], lost: [] });
+  equal(stale.has(1), false);
 });
 
 Deno.test("a transmit window is bounded by bytes and by age", () => {

@@ -289,6 +289,31 @@ Deno.test("odata_jump: what is missing when the source can no longer repair it i
   equal(receiver.lost, 5);
 });
 
+Deno.test("spm_trail: an SPM alone tells that the source can no longer repair", () => {
+  const { clock, network, receiver, send } = lan(1);
+  network.faults.drop = (bytes, from, to) =>
+    loseOnce([2])(bytes, from, to) || ofType(bytes, TYPE.nak);
+  send(0, 4);
+  const spm = { sqn: 1_000, trail: 4, lead: 4, nla: 0, fin: false };
+  network.attach(() => {})(encodeSpm(SOURCE_STREAM, spm));
+  clock.advance(1);
+  deepEqual(numbers(receiver), [0, 1, 3, 4]);
+  equal(receiver.lost, 1);
+});
+
+Deno.test("nak_after_spm: nothing is asked for before an SPM told whom to ask", () => {
+  const { clock, network, receiver, send } = lan(1);
+  network.faults.drop = (bytes, from, to) =>
+    loseOnce([2])(bytes, from, to) || ofType(bytes, TYPE.spm);
+  send(0, 9);
+  clock.advance(100);
+  equal(receiver.counters.nak_sent, 0);
+  ok(receiver.counters.spmr_sent > 0);
+  network.faults = {};
+  clock.advance(100);
+  deepEqual(numbers(receiver), upTo(0, 9));
+});
+
 Deno.test("unrecoverable_loss_event: what nobody repairs is given up after the window's age", () => {
   const { clock, network, receiver, send, source } = lan(1);
   network.faults.drop = (bytes, from, to) =>
