@@ -9,9 +9,16 @@ import { GroundwaveError } from "../../relay/protocol/errors.ts";
 import { slotOf } from "../../relay/protocol/slot.ts";
 import type { AckLevel, Published } from "../../relay/protocol/upstream.ts";
 import { Connection, type ConnectionState, type NamedTransport } from "./connection.ts";
+import { messagesOf } from "./messages.ts";
 import { type Platform, webPlatform } from "./platform.ts";
 import { post } from "./publish.ts";
-import { Feed, type MessageHandler, type SubscribeOptions, Subscription } from "./subscription.ts";
+import {
+  Feed,
+  type Message,
+  type MessageHandler,
+  type SubscribeOptions,
+  Subscription,
+} from "./subscription.ts";
 import { poll } from "./transports/poll.ts";
 import { sse } from "./transports/sse.ts";
 import type { Draft, Transport, TransportName } from "./transports/transport.ts";
@@ -135,6 +142,26 @@ export class Client {
     });
     feed.add(subscription);
     return subscription;
+  }
+
+  /**
+   * Subscribes for as long as a loop runs. A loop that falls 1000 messages behind ends with `slow_reader`.
+   *
+   * @example
+   * ```ts
+   * import { connect } from "http://localhost:8000/client.js";
+   *
+   * const client = connect("http://localhost:8000");
+   * for await (const message of client.messages("news", { after: "earliest" })) {
+   *   console.log(message.data);
+   *   if (message.event === "end") break;
+   * }
+   * client.close();
+   * ```
+   * @throws {GroundwaveError} What {@link Client.subscribe} throws, and what ended the subscription.
+   */
+  messages(channel: string, options: SubscribeOptions = {}): AsyncGenerator<Message, void> {
+    return messagesOf((handler, all) => this.subscribe(channel, handler, all), options);
   }
 
   /**
