@@ -62,6 +62,15 @@ Deno.test("2: a mark whose message the peer has dropped is not asked for again",
   assert.equal(marked.pullFrom(other.vector, other.lost()), undefined);
 });
 
+Deno.test("2: what both have marked is not asked for", () => {
+  const one = newLog(A), other = newLog(B);
+  for (const log of [one, other]) {
+    log.append(message(C, 2), 0);
+    log.tick(HOLD_MS);
+  }
+  assert.equal(one.pullFrom(other.vector, other.lost()), undefined);
+});
+
 Deno.test("3: a late message takes the place of its mark, for who comes later", () => {
   const log = newLog();
   const live = follow(log, "live");
@@ -128,6 +137,26 @@ Deno.test("5: a reader that paused gets the gap of a pull when it resumes, once"
   reader.pause();
   reader.resume();
   assert.deepEqual(said, [`lagged ${C}.2-3`, `${C}.4`, `${C}.5`]);
+});
+
+Deno.test("5: what the other side has dropped with its channel concerns every channel", () => {
+  const behind = newLog(A), ahead = newLog(B);
+  appendAll(behind, C, 1, 1);
+  appendAll(ahead, C, 1, 3);
+  ahead.tick(MAX_AGE_MS);
+  const live = follow(behind, "live"), other = follow(behind, "live", { channels: ["b"] });
+  assert.ok(pull(behind, ahead, 0));
+  assert.deepEqual([live.said, other.said], [[`expired ${C}.2-3`], [`expired ${C}.2-3`]]);
+});
+
+Deno.test("5: a channel that was listed only because a reader kept its floors keeps no state", () => {
+  const joining = newLog(A), peer = newLog(B);
+  follow(peer, "live");
+  appendAll(peer, C, 1, 1);
+  peer.tick(MAX_AGE_MS);
+  assert.deepEqual([...peer.catchUp(new Map(), 0).floors.keys()], ["a"]);
+  assert.ok(pull(joining, peer, 0));
+  assert.deepEqual([...joining.catchUp(new Map(), 0).floors.keys()], [""]);
 });
 
 Deno.test("6: an answer is thrown away if the log was dropped and made again since it was asked for", () => {

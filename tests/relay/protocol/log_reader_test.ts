@@ -9,6 +9,7 @@ import {
   C,
   follow,
   HOLD_MS,
+  MAX_AGE_MS,
   message,
   newLog,
   placeOf,
@@ -134,6 +135,18 @@ Deno.test("a cursor that names what nobody has heard of, or that is too old, is 
   ]);
 });
 
+Deno.test("a reader on its way has passed what was gone before it came", () => {
+  const log = newLog();
+  appendAll(log, B, 1, 3, 0, "b");
+  log.tick(MAX_AGE_MS);
+  appendAll(log, A, 1, 2, MAX_AGE_MS);
+  const { places } = follow(log, new Map([[B, 3]]), { room: 1 });
+  const fresh = follow(log, new Map(), { room: 2 });
+  assert.deepEqual(places, [new Map([["relaySSS", 0], [B, 3], [A, 1]])]);
+  assert.deepEqual(fresh.said, [`expired ${B}.1-3`, `${A}.1`]);
+  assert.deepEqual(fresh.places.map((place) => place.get(B)), [undefined, 3]);
+});
+
 Deno.test("earliest: all that is retained, without a gap, from a place that a cursor can come back to", () => {
   const log = newLog("relaySSS", { maxCount: 2 });
   appendAll(log, A, 1, 5);
@@ -162,6 +175,23 @@ Deno.test("sinks may append: everybody gets everything once and in order", () =>
   log.append(message(A, 1), 0);
   const all = [1, 2, 3, 4, 5, 6].map((seq) => `${A}.${seq}`);
   assert.deepEqual(notes, [all, all]);
+});
+
+Deno.test("sinks may append and drop: what is gone before it was shown is announced", () => {
+  const log = newLog();
+  const said: string[] = [];
+  const sink = (event: StreamEvent) => {
+    said.push(say(event));
+    if (said.length === 1) {
+      log.append(message(A, 2), 0);
+      while (log.dropOldest() > 0);
+    }
+    return true;
+  };
+  log.open(["a"], "live", 0, { sink }).resume();
+  log.append(message(A, 1), 0);
+  log.append(message(A, 3), 0);
+  assert.deepEqual(said, [`${A}.1`, `expired ${A}.2-2`, `${A}.3`]);
 });
 
 Deno.test("sinks may open, pause, resume and close readers: those still to come get it, those who have not", () => {

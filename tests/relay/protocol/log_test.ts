@@ -145,6 +145,16 @@ Deno.test("an origin is forgotten so long after its last message, wherever that 
   assert.equal(log.vector.get(C), 1);
 });
 
+Deno.test("an old message that comes late does not age its origin", () => {
+  const log = newLog();
+  log.append(message(A, 2), 1000);
+  log.append(message(A, 1), 1000, 900);
+  log.tick(FORGET_MS + 999);
+  assert.equal(log.vector.get(A), 2);
+  log.tick(FORGET_MS + 1000);
+  assert.equal(log.vector.get(A), undefined);
+});
+
 Deno.test("a cursor names no forgotten origin, and the relay itself is never forgotten", () => {
   const log = newLog(A);
   const live = follow(log, "live"), paused = follow(log, "live");
