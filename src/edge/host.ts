@@ -30,6 +30,8 @@ export interface Host {
   nowMs(): number;
   /** Calls `fn` once after `ms` milliseconds; the answer cancels it and may be called any number of times. */
   after(ms: number, fn: () => void): () => void;
+  /** Calls `fn` once whatever else is due in this turn of the event loop has had its go; at most a moment later. */
+  soon(fn: () => void): void;
   /** Uniform in [0, 1). */
   random(): number;
   /** Accepts a WebSocket handshake, with the subprotocol `protocol` if one is given; the answer to it. */

@@ -5,18 +5,31 @@
  */
 import type { EdgeSocket, Host } from "./host.ts";
 
-/** Calls at the end of the running turn of the event loop, in order. One microtask serves all sockets. */
+/**
+ * When frames leave: the first of a turn of the event loop at once, so that an idle relay adds nothing; what follows in
+ * the same turn together at its end, since a frame costs as much as the messages in it are many. One for all sockets.
+ */
 export class Turn {
-  #waiting: (() => void)[] = [];
+  readonly #host: Host;
+  #due: (() => void)[] = [];
+  #running = false;
 
-  defer(fn: () => void): void {
-    if (this.#waiting.push(fn) === 1) queueMicrotask(() => this.#end());
+  constructor(host: Host) {
+    this.#host = host;
   }
 
-  #end(): void {
-    const due = this.#waiting;
-    this.#waiting = [];
+  defer(fn: () => void): void {
+    if (this.#due.push(fn) > 1 || this.#running) return;
+    queueMicrotask(() => this.#flush());
+  }
+
+  #flush(): void {
+    const due = this.#due;
+    this.#running = due.length > 0;
+    if (!this.#running) return;
+    this.#due = [];
     for (const fn of due) fn();
+    this.#host.soon(() => this.#flush());
   }
 }
 

@@ -35,9 +35,8 @@ export function pollHandler(core: Core): Handler {
     try {
       const limit = core.limits.pageMessages;
       const held = await read(core, { channels, start: after, limit });
-      if (wait === 0 || c.req.raw.method === "HEAD" || held.events.some(isNews)) {
-        return answerPage(core, held);
-      }
+      const news = held.events.some(({ type }) => type === "message" || type === "gap");
+      if (wait === 0 || c.req.raw.method === "HEAD" || news) return answerPage(core, held);
       const waiter = new Waiter(core), start = parseCursor(held.cursor);
       place.take(waiter);
       return answerPage(
@@ -59,28 +58,33 @@ function readerInput(core: Core, c: EdgeContext, more: string): Record<string, u
   });
 }
 
-/** Reads a page; one over the bound of bytes is read again, as short as keeps it. */
+/**
+ * Reads a page, again and shorter until it fits. A gap stands before the messages of its page: the answer names both
+ * apart, and the gap's cursor covers what came before it.
+ */
 async function read(core: Core, request: ReadRequest): Promise<Page> {
-  const page = await core.upstream.read(request);
+  for (let { limit } = request;;) {
+    const page = await core.upstream.read({ ...request, limit });
+    const fitting = messagesBeforeCut(page.events, core.limits.pageBytes);
+    if (fitting === undefined) return page;
+    limit = fitting;
+  }
+}
+
+/** How many messages may be kept; undefined if nothing has to be cut. At least one is kept. */
+function messagesBeforeCut(events: readonly StreamEvent[], maxBytes: number): number | undefined {
   let bytes = 0, messages = 0;
-  for (const event of page.events) {
+  for (const event of events) {
     bytes += weight(event);
-    if (bytes > core.limits.pageBytes && messages > 0) {
-      return await core.upstream.read({ ...request, limit: messages });
-    }
+    if (messages > 0 && (bytes > maxBytes || event.type === "gap")) return messages;
     if (event.type === "message") messages++;
   }
-  return page;
+  return undefined;
 }
 
 /** Characters or bytes of the event's data: enough to bound an answer, not to measure it. */
 function weight(event: StreamEvent): number {
   return event.type === "message" ? event.message.data.length : 0;
-}
-
-/** Whether there is a reason to answer; staleness alone says nothing that a poll could carry. */
-function isNews({ type }: StreamEvent): boolean {
-  return type === "message" || type === "gap";
 }
 
 function answerPage(core: Core, { events, cursor }: Page): Response {
@@ -101,7 +105,10 @@ class Waiter implements Sink, Connection {
   readonly #core: Core;
   readonly #events: StreamEvent[] = [];
   readonly #done = Promise.withResolvers<void>();
-  #weight = 0;
+  /** After the last event taken. */
+  #cursor: string | undefined;
+  #messages = 0;
+  #bytes = 0;
 
   constructor(core: Core) {
     this.#core = core;
@@ -119,7 +126,7 @@ class Waiter implements Sink, Connection {
     try {
       subscription.resume();
       await this.#done.promise;
-      return { events: this.#events, cursor: subscription.cursor() };
+      return { events: this.#events, cursor: this.#cursor ?? subscription.cursor() };
     } finally {
       cancel();
       signal.removeEventListener("abort", gone);
@@ -128,12 +135,18 @@ class Waiter implements Sink, Connection {
   }
 
   event(event: StreamEvent): boolean {
+    // Staleness alone says nothing that a poll could carry.
+    if (event.type !== "message" && event.type !== "gap") return true;
+    // As in a page a gap comes first; what the next poll asks for, it is told again.
+    if (event.type === "gap" && this.#messages > 0) return false;
     this.#events.push(event);
-    this.#weight += weight(event);
+    this.#cursor = event.cursor;
+    if (event.type === "message") this.#messages++;
+    this.#bytes += weight(event);
     // Whoever waits goes on when this turn is over, so that what arrives together is answered together.
-    if (isNews(event)) this.#done.resolve();
+    this.#done.resolve();
     const { pageMessages, pageBytes } = this.#core.limits;
-    return this.#events.length < pageMessages && this.#weight < pageBytes;
+    return this.#messages < pageMessages && this.#bytes < pageBytes;
   }
 
   closed(error: GroundwaveError): void {

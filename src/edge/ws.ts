@@ -13,7 +13,7 @@ import { SocketConnection } from "./ws_connection.ts";
 const PROTOCOL = "groundwave.v1";
 
 export function socketHandler(core: Core): Handler {
-  const turn = new Turn();
+  const turn = new Turn(core.host);
   return async (c) => {
     const request = c.req.raw, address = c.env.remoteAddress, query = new Query(request.url);
     const { channels, after } = parse(

@@ -59,6 +59,10 @@ export class FakeHost implements Host {
     return () => void this.#timers.delete(timer);
   }
 
+  soon(fn: () => void): void {
+    queueMicrotask(() => queueMicrotask(fn));
+  }
+
   random(): number {
     return this.randomNow;
   }

@@ -142,3 +142,29 @@ Deno.test("bad requests get the table's error", async () => {
     assert.equal(upstream.subscriptions, 0);
   }
 });
+
+Deno.test("a gap leads its page: what came before it is answered first", async () => {
+  const { ask, upstream } = fixture();
+  for (const text of ["1", "2", "3"]) {
+    const { id } = await upstream.publish({ channel: "a", data: text });
+    if (text === "2") upstream.lose(id);
+  }
+  const first = await pageOf(await ask("/poll?channel=a&after=earliest"));
+  assert.deepEqual([data(first), first.gap], [["1"], undefined]);
+  const second = await pageOf(await ask(`/poll?channel=a&after=${first.cursor}`));
+  assert.deepEqual(data(second), ["3"]);
+  assert.equal((second.gap as { reason: string }).reason, "lost");
+});
+
+Deno.test("a waiting poll leaves a gap behind messages to the next", async () => {
+  const { ask, upstream } = fixture();
+  const asking = ask("/poll?channel=a");
+  await settle();
+  const missing = [{ origin: "memory00", from: 9, to: 9 }];
+  void upstream.publish({ channel: "a", data: "1" });
+  upstream.emit({ type: "gap", channel: "a", reason: "lost", missing });
+  void upstream.publish({ channel: "a", data: "2" });
+  const page = await pageOf(await asking);
+  assert.deepEqual([data(page), page.gap], [["1"], undefined]);
+  assert.deepEqual(data(await pageOf(await ask(`/poll?channel=a&after=${page.cursor}`))), ["2"]);
+});

@@ -243,7 +243,7 @@ Deno.test("a frame over the limit closes with 4513, a binary one with 4500", () 
 Deno.test("a drain ends all streams, answers what is under way, and frees the port", () =>
   served(async ({ url, server, upstream }) => {
     const stream = new StreamReader(await fetch(`${url}/sse?channel=a`));
-    const { socket, next: nextLine, closed } = await openSocket(`${url}/ws?channel=a`);
+    const { next: nextLine, closed } = await openSocket(`${url}/ws?channel=a`);
     await nextLine();
     const gate = Promise.withResolvers<void>();
     upstream.gate = gate.promise;

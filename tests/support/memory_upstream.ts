@@ -39,6 +39,7 @@ export class MemoryUpstream implements Upstream {
   readonly #log: Message[] = [];
   readonly #readers = new Map<string, Set<MemoryReader>>();
   readonly #seqs = new Map<number, number>();
+  readonly #lost = new Set<Message>();
   readonly #shared = new WeakMap<Message, MessageEvent>();
   /** Messages below this place are forgotten; `#floors` are their highest seqs by slot. */
   #base = 0;
@@ -106,6 +107,17 @@ export class MemoryUpstream implements Upstream {
   /** Gives the readers of its channel an event of the relay's own. */
   emit(event: { type: "stale" | "fresh"; channel: string } | Omit<GapEvent, "cursor">): void {
     for (const reader of this.#readers.get(event.channel) ?? []) reader.push(event);
+  }
+
+  /** Makes a message already published a hole that everybody has, announced as lost to whoever comes past it. */
+  lose(id: string): void {
+    const index = this.#log.findIndex((message) => messageId(message) === id);
+    const message = this.#log[index];
+    if (message) this.#lost.add(message);
+  }
+
+  isLost(message: Message): boolean {
+    return this.#lost.has(message);
   }
 
   /** Ends every subscription from the relay's side. */
@@ -275,6 +287,10 @@ class MemoryReader implements Subscription {
       this.#index++;
       if (!this.#names.has(message.channel)) continue;
       if (message.seq <= (this.#filter.get(message.slot) ?? 0)) continue;
+      if (this.#upstream.isLost(message)) {
+        const { channel, origin, seq } = message, missing = [{ origin, from: seq, to: seq }];
+        return { type: "gap", channel, reason: "lost", missing, cursor: this.cursor() };
+      }
       if (this.#slots.length === 1) return this.#upstream.sharedEvent(message);
       return { type: "message", message, cursor: this.cursor() };
     }

@@ -3,13 +3,14 @@
  *
  * @module
  */
+import { setImmediate } from "node:timers";
 import type { Edge } from "../edge.ts";
 import type { EdgeSocket, Host, RequestInfo, SocketEvents } from "../host.ts";
 
 /** After so many seconds without a sign of life a WebSocket is dropped; half of it brings a ping. */
 const SOCKET_IDLE_S = 30;
 /** How long a stopping server waits for answers that are under way. */
-const STOP_MS = 3000;
+const STOP_MS = 1500;
 
 export const denoHost: Host = {
   nowMs: () => performance.now(),
@@ -17,6 +18,7 @@ export const denoHost: Host = {
     const id = setTimeout(fn, ms);
     return () => clearTimeout(id);
   },
+  soon: (fn) => void setImmediate(fn),
   random: () => Math.random(),
   upgradeWebSocket(request, protocol, events) {
     const { socket, response } = Deno.upgradeWebSocket(request, {
