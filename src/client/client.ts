@@ -29,6 +29,9 @@ const TRANSPORTS: Readonly<Record<TransportName, Transport>> = { websocket, sse,
 /** Publishes without an answer: beyond, publishing is refused. */
 const MAX_IN_FLIGHT = 500;
 
+/** How long a publish waits for a subscription of its channel. A relay may have to fetch history from others first. */
+const JOIN_MS = 3000;
+
 /** What can be published: text and bytes (buffers and views) as they are, anything else as its JSON text. */
 export type Data = string | number | boolean | null | object;
 
@@ -165,7 +168,8 @@ export class Client {
   }
 
   /**
-   * Publishes to a channel. Over the connection if there is one, else by POST. Never sent twice: where no answer
+   * Publishes to a channel. Over the connection if there is one, else by POST; after the subscriptions of the channel
+   * stand, so that this client hears itself. Never sent twice: where no answer
    * came, the message may or may not have been published, and the error says so.
    *
    * @example
@@ -186,8 +190,8 @@ export class Client {
     }
     this.#inFlight++;
     try {
-      // Then it comes after the subscribes before it, and the client hears itself.
       await this.#connection.settled();
+      await this.#joined(channel);
       if (this.state === "closed") throw new GroundwaveError("unavailable", "the client is closed");
       return await this.#send(channel, carried, options);
     } finally {
@@ -198,6 +202,19 @@ export class Client {
   /** Ends the connection and every subscription. Idempotent. */
   close(): void {
     this.#connection.close();
+  }
+
+  /** Until this client hears what it publishes, if it is about to. */
+  #joined(channel: string): Promise<void> {
+    const feed = this.state === "open" ? this.#feeds.get(channel) : undefined;
+    if (feed?.state !== "joining") return Promise.resolve();
+    return new Promise((resolve) => {
+      const cancel = this.#platform.after(JOIN_MS, resolve);
+      feed.onceSettled(() => {
+        cancel();
+        resolve();
+      });
+    });
   }
 
   #send(channel: string, data: string | Uint8Array, options: PublishOptions): Promise<Published> {
@@ -227,7 +244,7 @@ export class Client {
   #changed(state: ConnectionState): void {
     for (const feed of this.#feeds.values()) {
       if (state === "closed") feed.fail(this.error);
-      else if (state !== "open") feed.become("joining");
+      else if (state !== "open") feed.interrupt();
     }
   }
 }

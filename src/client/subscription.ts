@@ -100,6 +100,7 @@ export class Subscription {
 export class Feed implements Wanted {
   readonly bookmark: Bookmark;
   readonly #subscriptions = new Set<Subscription>();
+  readonly #waiting: (() => void)[] = [];
   #start: string | undefined;
   #state: SubscriptionState = "joining";
 
@@ -132,6 +133,19 @@ export class Feed implements Wanted {
 
   delete(subscription: Subscription): void {
     this.#subscriptions.delete(subscription);
+    if (this.empty) this.#settle();
+  }
+
+  /** Calls `fn` when it is no longer joining, or will not come to an end of that soon. */
+  onceSettled(fn: () => void): void {
+    if (this.#state === "joining") this.#waiting.push(fn);
+    else fn();
+  }
+
+  /** The connection is gone. */
+  interrupt(): void {
+    this.#settle();
+    this.become("joining");
   }
 
   /** What the relay says about the channel. */
@@ -158,6 +172,7 @@ export class Feed implements Wanted {
   become(state: SubscriptionState): void {
     if (state === this.#state) return;
     this.#state = state;
+    if (state !== "joining") this.#settle();
     this.#each(({ options }) => options.onState?.(state));
   }
 
@@ -167,6 +182,10 @@ export class Feed implements Wanted {
       subscription.close();
       if (error) subscription.options.onError?.(error);
     });
+  }
+
+  #settle(): void {
+    for (const done of this.#waiting.splice(0)) done();
   }
 
   #message(frame: MessageFrame): void {

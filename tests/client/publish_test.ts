@@ -58,18 +58,46 @@ Deno.test("without an open socket a publish is a POST", async () => {
   assert.equal(platform.pending, 0);
 });
 
-Deno.test("a publish waits for a connection that is being made, behind the subscribes", async () => {
+Deno.test("a publish waits until its client would hear it", async () => {
   const { platform, client } = setup();
   client.subscribe("news", () => {});
   const published = client.publish("news", "hello");
   assert.deepEqual(await platform.socket.sent(), []);
-  assert.deepEqual((await platform.socket.open()).map(({ op }) => op), ["subscribe", "ping"]);
+  const [subscribe, ping] = await platform.socket.open();
+  assert.deepEqual([subscribe?.op, ping?.op], ["subscribe", "ping"]);
+  assert.deepEqual(await platform.socket.sent(), []);
+  platform.socket.say(subscribed(0, subscribe));
   const [sent] = await platform.socket.sent();
   assert.equal(sent?.data, "hello");
   platform.socket.say({ op: "published", ref: sent?.ref, id: idOf(1), ack: "accepted" });
   assert.equal((await published).id, idOf(1));
   assert.equal(platform.requests.length, 0);
   client.close();
+  assert.equal(platform.pending, 0);
+});
+
+Deno.test("a publish does not wait for ever", async () => {
+  const { platform, client } = setup();
+  const subscription = client.subscribe("slow", () => {});
+  await platform.socket.open();
+  const patient = client.publish("slow", "1"), failed = assert.rejects(patient);
+  await platform.advance(3000);
+  assert.equal((await platform.socket.sent())[0]?.data, "1");
+
+  const freed = assert.rejects(client.publish("slow", "2"));
+  subscription.close();
+  assert.deepEqual((await platform.socket.sent()).map(({ op }) => op), ["unsubscribe", "publish"]);
+
+  client.subscribe("slow", () => {});
+  const interrupted = client.publish("slow", "3");
+  platform.socket.end();
+  const request = await platform.request("/publish");
+  request.respond(Response.json(ANSWER));
+  assert.deepEqual(await interrupted, ANSWER);
+  await failed;
+  await freed;
+  client.close();
+  assert.equal(platform.pending, 0);
 
   const other = setup();
   const given = assert.rejects(other.client.publish("news", "x"), { code: "unavailable" });
