@@ -6,7 +6,7 @@
 import type { Backbone, BackboneCounters, BackboneEvents, Group } from "./backbone.ts";
 import type { Clock } from "./clock.ts";
 import { Budget } from "./pgm/budget.ts";
-import { newCounters } from "./pgm/counters.ts";
+import { type Counters, newCounters } from "./pgm/counters.ts";
 import { parseGsi } from "./pgm/gsi.ts";
 import { PgmSession } from "./pgm/session.ts";
 import { addressText, isMulticast, parseAddress } from "./ipv4.ts";
@@ -59,12 +59,21 @@ const REJOIN_MS = 1_000;
  * @throws {RangeError} if an option is out of range.
  * @throws {Deno.errors.AddrNotAvailable} if no interface has the address.
  */
-// deno-lint-ignore require-await -- so that errors come as rejections, and other transports may have to wait
 export async function openBackbone(
   options: BackboneOptions,
   events: BackboneEvents,
 ): Promise<Backbone> {
-  return new Endpoint(options, events);
+  const counters = newCounters();
+  const socket = await (options.openSocket ?? openUdp)({
+    interfaceAddress: options.interface,
+    error: (kind) => counters[`socket_${kind}_errors`]++,
+  });
+  try {
+    return new Endpoint(options, events, socket, counters);
+  } catch (cause) {
+    socket.close();
+    throw cause;
+  }
 }
 
 /** One group: its session, and whether it is heard. */
@@ -85,7 +94,7 @@ class Endpoint implements Backbone {
   readonly #gsi: number;
   readonly #base: number;
   readonly #socket: DatagramSocket;
-  readonly #counters = newCounters();
+  readonly #counters: Counters;
   readonly #budget = new Budget(RATE);
   readonly #channels = new Map<Group, Channel>();
   /** Channels that may have something to transmit; served in turn. */
@@ -94,19 +103,21 @@ class Endpoint implements Backbone {
   #timer: { readonly atMs: number; readonly cancel: () => void } | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(options: BackboneOptions, events: BackboneEvents) {
+  constructor(
+    options: BackboneOptions,
+    events: BackboneEvents,
+    socket: DatagramSocket,
+    counters: Counters,
+  ) {
     this.#options = options;
     this.#events = events;
+    this.#socket = socket;
+    this.#counters = counters;
     this.#gsi = parseGsi(options.origin);
     this.#base = parseAddress(options.groupBase);
     if (!isMulticast(this.#base) || !isMulticast(this.#base + options.groupCount)) {
       throw new RangeError(`${options.groupBase} and ${options.groupCount} more are no groups`);
     }
-    const open = options.openSocket ?? openUdp;
-    this.#socket = open({
-      interfaceAddress: options.interface,
-      error: (kind) => this.#countError(kind),
-    });
   }
 
   send(group: Group, payload: Uint8Array): boolean {

@@ -36,7 +36,7 @@ export interface DatagramSocket {
 export type OpenSocket = (options: {
   readonly interfaceAddress: string;
   readonly error: SocketEvents["error"];
-}) => DatagramSocket;
+}) => Promise<DatagramSocket>;
 
 /** The largest datagram of IPv4. A smaller buffer would cut off silently. */
 const LARGEST_DATAGRAM = 65_507;
@@ -52,7 +52,7 @@ const REJOIN_MS = { first: 10, most: 5_000 };
  *
  * @throws {Deno.errors.AddrNotAvailable} if no interface has the address.
  */
-export const openUdp: OpenSocket = ({ interfaceAddress, error }) => {
+export const openUdp: OpenSocket = async ({ interfaceAddress, error }) => {
   // Bound to the interface's address: that chooses the interface that multicast leaves by. TTL is 1 by default.
   // Loopback on the sender lets relays on one host hear each other.
   const sender = Deno.listenDatagram({
@@ -61,6 +61,8 @@ export const openUdp: OpenSocket = ({ interfaceAddress, error }) => {
     port: 0,
     loopback: true,
   });
+  // A socket's first send waits for the event loop, all others go at once. So the first goes to nobody but ourselves.
+  await sender.send(new Uint8Array(), sender.addr).catch((cause) => error("send", cause));
   const memberships = new Set<() => void>();
   let closed = false;
   return {

@@ -121,6 +121,13 @@ export function decodePacket(bytes: Uint8Array): Packet | Refusal {
   }
 }
 
+/** Whether a datagram is a downstream packet of `stream`, as its header has it: a cheap look before decoding. */
+export function isFrom(bytes: Uint8Array, { gsi, sourcePort }: Stream): boolean {
+  if (bytes.length < HEADER_BYTES) return false;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER_BYTES);
+  return view.getUint16(0) === sourcePort && gsiOf(view) === gsi;
+}
+
 function intact(view: DataView): boolean {
   return view.getUint16(6) !== 0 && onesComplementSum(view) === 0xffff;
 }

@@ -16,6 +16,7 @@ import { gsiText } from "./gsi.ts";
 import {
   type Data,
   decodePacket,
+  isFrom,
   LARGEST_NAK,
   type Nak,
   type Packet,
@@ -124,12 +125,14 @@ export class PgmSession {
 
   /** Takes what a socket received. The bytes may be used again afterwards. */
   handleDatagram(bytes: Uint8Array, nowMs: number): void {
-    const { counters } = this.#options;
+    const { counters, stream } = this.#options;
     counters.packets_received++;
     counters.bytes_received += bytes.length;
+    // Our own, looped back: half of what a busy source receives.
+    if (isFrom(bytes, stream)) return;
     const packet = decodePacket(bytes);
     if (typeof packet === "string") counters[`dropped_${packet}`]++;
-    else if (packet.destinationPort !== this.#options.stream.destinationPort) {
+    else if (packet.destinationPort !== stream.destinationPort) {
       counters.dropped_foreign++;
     } else if (this.#isOwn(packet)) this.#handleOwn(packet, nowMs);
     else if (this.#listening) this.#handleOther(packet, nowMs);
@@ -181,7 +184,7 @@ export class PgmSession {
     return gsi === own.gsi && sourcePort === own.sourcePort;
   }
 
-  /** About our own stream. Its data are our own, looped back. */
+  /** What others say about our own stream. */
   #handleOwn(packet: Packet, nowMs: number): void {
     if (packet.type === "nak") this.#source.handleNak(packet.sqns, nowMs);
     else if (packet.type === "spmr") this.#source.handleSpmr(nowMs);

@@ -213,11 +213,12 @@ Deno.test("options out of range are refused", async () => {
 
 Deno.test("a socket that fails to join is an error of that join alone", async () => {
   const a = await open("AAAAAAAA", 3055, {}, {
-    openSocket: () => ({
-      send: () => Promise.resolve(),
-      join: () => Promise.reject(new Error("no more memberships")),
-      close: () => {},
-    }),
+    openSocket: () =>
+      Promise.resolve({
+        send: () => Promise.resolve(),
+        join: () => Promise.reject(new Error("no more memberships")),
+        close: () => {},
+      }),
   });
   await rejects(a.join(1), /no more memberships/);
   equal(a.send(1, Uint8Array.of(1)), true);

@@ -7,8 +7,8 @@ import { type OpenSocket, openUdp } from "../../backbone/udp.ts";
 
 /** The system's UDP, less what `drop` says is lost. */
 export function lossyUdp(drop: (bytes: Uint8Array) => boolean): OpenSocket {
-  return (options) => {
-    const socket = openUdp(options);
+  return async (options) => {
+    const socket = await openUdp(options);
     return {
       ...socket,
       join: (group, events) =>
