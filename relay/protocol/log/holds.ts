@@ -6,13 +6,10 @@
  */
 import type { Message, Origin, Range, Seq, Vector } from "../message.ts";
 import { RangeSet, RangeSets } from "./range_set.ts";
-import { bytesOf } from "./timeline.ts";
+import { bytesOf, type Stored } from "./timeline.ts";
 
 /** A message that waits. */
-export interface Hold {
-  readonly message: Message;
-  /** When it arrived in the LAN. */
-  readonly atMs: number;
+export interface Hold extends Stored {
   /** When it began to wait here. */
   readonly sinceMs: number;
   /** Its `after` binds no longer. */

@@ -22,6 +22,7 @@ import {
   lostEntry,
   messageEntry,
   skipEntry,
+  type Stored,
   Timeline,
   unmetEntry,
 } from "./timeline.ts";
@@ -171,22 +172,15 @@ export class SlotLog {
 
   /** The answer to a pull of a peer that stands at `start`. */
   catchUp(start: Vector, nowMs: number): CatchUp {
-    const isAbove = ({ origin, seq }: Message) => seq > (start.get(origin) ?? 0);
-    const aged = ({ message, atMs }: { message: Message; atMs: number }) => ({
-      message,
-      ageMs: Math.max(0, nowMs - atMs),
-    });
-    const messages = [];
-    for (let index = this.#timeline.start; index < this.#timeline.end; index++) {
-      const { message, atMs } = this.#timeline.at(index) ?? {};
-      if (message && atMs !== undefined && isAbove(message)) messages.push(aged({ message, atMs }));
-    }
-    const held = [...this.#holds, ...this.#marks.beside];
+    const aged = ({ message, atMs }: Stored) => ({ message, ageMs: Math.max(0, nowMs - atMs) });
+    const held = [...this.#holds, ...this.#marks.beside].filter(({ message }) =>
+      message.seq > (start.get(message.origin) ?? 0)
+    );
     return {
       slot: this.slot,
       start,
-      messages,
-      held: held.filter(({ message }) => isAbove(message)).map(aged),
+      messages: [...this.#timeline.messagesAbove(start)].map(aged),
+      held: held.map(aged),
       lost: this.#marks.above(start),
       floors: this.#channels.floorsAbove(start),
       end: new Map(this.#vector),
@@ -200,11 +194,11 @@ export class SlotLog {
     for (const [origin, idleMs] of answer.idleMs) {
       if (answer.end.has(origin)) this.#origins.heard(origin, nowMs - idleMs);
     }
-    if (this.#channels.take(answer.floors, this.#vector)) {
-      this.#tail.announceFloors();
-    }
+    if (this.#channels.take(answer.floors, this.#vector)) this.#tail.announceFloors();
     for (const range of holesOf(answer, this.#vector)) this.#holds.setExpired(range);
-    for (const range of answer.lost) this.#setLost(range);
+    for (const { origin, from, to } of answer.lost) {
+      this.#holds.setLost({ origin, from: Math.max(from, this.#seqOf(origin) + 1), to });
+    }
     this.#settle(nowMs);
     for (const { message, ageMs } of answer.messages) this.append(message, nowMs, ageMs);
     for (const { message, ageMs } of answer.held) this.append(message, nowMs, ageMs);
@@ -295,11 +289,6 @@ export class SlotLog {
     if (!hold) return;
     this.#holds.end(hold, this.#vector);
     this.#settle(nowMs);
-  }
-
-  /** A peer's mark is taken over where this log has nothing. */
-  #setLost({ origin, from, to }: Range): void {
-    this.#holds.setLost({ origin, from: Math.max(from, this.#seqOf(origin) + 1), to });
   }
 
   /** A message that was given up has come: it takes the place of its mark if it could have stood there. */

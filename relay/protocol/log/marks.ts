@@ -6,13 +6,7 @@
  */
 import type { Message, Origin, Range, Seq, Vector } from "../message.ts";
 import { RangeSets } from "./range_set.ts";
-import { bytesOf } from "./timeline.ts";
-
-/** A late message that readers of this log do not get, and peers do. */
-export interface Beside {
-  readonly message: Message;
-  readonly atMs: number;
-}
+import { bytesOf, type Stored } from "./timeline.ts";
 
 /** Messages kept beside a log at most; beyond, the first kept goes. */
 const MAX_BESIDE = 1000;
@@ -22,7 +16,8 @@ export class Marks {
   readonly #lost = new RangeSets();
   /** Of those, what a peer that passed them had dropped: asked for no more. */
   readonly #given = new RangeSets();
-  readonly #beside = new Map<string, Beside>();
+  /** Late messages that readers of this log do not get, and peers do. */
+  readonly #beside = new Map<string, Stored>();
   #bytes = 0;
 
   /** What the messages beside the log retain. */
@@ -30,7 +25,7 @@ export class Marks {
     return this.#bytes;
   }
 
-  get beside(): Iterable<Beside> {
+  get beside(): Iterable<Stored> {
     return this.#beside.values();
   }
 

@@ -28,6 +28,12 @@ export interface Entry {
   readonly missing: readonly Range[] | undefined;
 }
 
+/** A message and when it arrived in the LAN, in monotonic milliseconds. */
+export interface Stored {
+  readonly message: Message;
+  readonly atMs: number;
+}
+
 /** What an entry, its message and its places in tables take beside the data, roughly. */
 const ENTRY_BYTES = 400;
 
@@ -120,6 +126,14 @@ export class Timeline {
   /** The entry of a number; undefined below `start` and from `end` on. */
   at(index: number): Entry | undefined {
     return index < this.#start ? undefined : this.#entries[index - this.#shift];
+  }
+
+  /** What is left, in order, above a vector. */
+  *messagesAbove(start: Vector): Generator<Stored> {
+    for (let index = this.#start; index < this.end; index++) {
+      const { message, atMs = 0 } = this.at(index) ?? {};
+      if (message && message.seq > (start.get(message.origin) ?? 0)) yield { message, atMs };
+    }
   }
 
   /** The vector before the entry of a number. */

@@ -147,8 +147,11 @@ Deno.test("an origin is forgotten so long after its last message, wherever that 
 
 Deno.test("an old message that comes late does not age its origin", () => {
   const log = newLog();
+  log.append(message(B, 1), 500);
   log.append(message(A, 2), 1000);
   log.append(message(A, 1), 1000, 900);
+  log.tick(FORGET_MS + 500);
+  assert.deepEqual([log.vector.get(A), log.vector.get(B)], [2, undefined]);
   log.tick(FORGET_MS + 999);
   assert.equal(log.vector.get(A), 2);
   log.tick(FORGET_MS + 1000);
