@@ -8,7 +8,9 @@ import { createEdge, type Edge, type EdgeOptions } from "../../src/edge/edge.ts"
 import { denoHost, serve, type Server } from "../../src/edge/adapters/deno.ts";
 import { anonymousAll } from "../../src/edge/grants.ts";
 import { EventStreamParser, type StreamBlock } from "../../src/client/transports/event_stream.ts";
+import type { Upstream } from "../../relay/protocol/upstream.ts";
 import { MemoryUpstream } from "../support/memory_upstream.ts";
+import { freeLan, startTestRelay } from "../support/relays.ts";
 import { FakeHost, FakeSocket, settle } from "./fake_host.ts";
 
 export interface Fixture {
@@ -115,20 +117,46 @@ export class StreamReader {
   }
 }
 
-export interface ServedEdge {
-  readonly upstream: MemoryUpstream;
+/** An edge on Deno's own server, on a port of the system's choice. */
+export interface ServedEdge<U extends Upstream = MemoryUpstream> {
+  readonly upstream: U;
   readonly server: Server;
   readonly url: string;
 }
 
-/** The same on Deno's own server, on a port of the system's choice. */
-export async function served(
-  run: (edge: ServedEdge) => Promise<void>,
-  options: Partial<EdgeOptions> = {},
-): Promise<void> {
+/** What an edge may stand on. */
+export type OpenUpstream = () => Promise<{ upstream: Upstream; close(): Promise<void> }>;
+
+export const UPSTREAMS: Readonly<Record<string, OpenUpstream>> = {
+  memory: () => Promise.resolve({ upstream: new MemoryUpstream(), close: () => Promise.resolve() }),
+  relay: () => startTestRelay(freeLan()),
+};
+
+/** Serves over an upstream in memory. */
+export function served(run: (edge: ServedEdge) => Promise<void>): Promise<void> {
   const upstream = new MemoryUpstream();
-  const limits = { drainMs: 10, ...options.limits };
-  const edge = createEdge({ upstream, host: denoHost, grants: anonymousAll, ...options, limits });
+  return serving(upstream, run);
+}
+
+/** Serves over any upstream, for what must hold over all of them. */
+export async function servedOver(
+  open: OpenUpstream,
+  run: (edge: ServedEdge<Upstream>) => Promise<void>,
+): Promise<void> {
+  const { upstream, close } = await open();
+  try {
+    await serving(upstream, run);
+  } finally {
+    await close();
+  }
+}
+
+async function serving<U extends Upstream>(
+  upstream: U,
+  run: (edge: ServedEdge<U>) => Promise<void>,
+): Promise<void> {
+  const limits = { drainMs: 10 };
+  const edge = createEdge({ upstream, host: denoHost, grants: anonymousAll, limits });
   const server = await serve(edge, { hostname: "127.0.0.1", port: 0 });
   try {
     await run({ upstream, server, url: `http://127.0.0.1:${server.port}` });

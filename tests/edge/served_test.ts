@@ -4,7 +4,15 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { served, StreamReader } from "./fixture.ts";
+import { served, type ServedEdge, servedOver, StreamReader, UPSTREAMS } from "./fixture.ts";
+import type { Upstream } from "../../relay/protocol/upstream.ts";
+
+/** Tests over each upstream what must hold over all of them. */
+function over(name: string, run: (edge: ServedEdge<Upstream>) => Promise<void>): void {
+  for (const [upstream, open] of Object.entries(UPSTREAMS)) {
+    Deno.test(`${name}, over ${upstream}`, () => servedOver(open, run));
+  }
+}
 
 const MIB = 1024 * 1024;
 
@@ -88,87 +96,84 @@ function post(url: string, data: string | Uint8Array<ArrayBuffer>): Promise<Resp
   });
 }
 
-Deno.test("data arrives intact over every transport", () =>
-  served(async ({ url }) => {
-    const json = new StreamReader(await fetch(`${url}/sse?channel=a&format=json`));
-    const raw = new StreamReader(await fetch(`${url}/sse?channel=a`));
-    const { socket, next: nextLine, closed } = await openSocket(
-      `${url}/ws?channel=a`,
-      "groundwave.v1",
-    );
-    assert.equal(socket.protocol, "groundwave.v1");
-    assert.equal((await nextLine()).op, "subscribed");
-    let { id: after } = await json.next() ?? {};
-    await raw.next();
-    for (const [name, data] of Object.entries(INTACT)) {
-      const response = await post(url, data);
-      assert.equal(response.status, 200, name);
-      await response.body?.cancel();
-      const polled = await (await fetch(`${url}/poll?channel=a&after=${after}`)).json();
-      after = polled.cursor;
-      assert.deepEqual(polled.messages.map(dataOf), [data], `${name} by poll`);
-      const line = await nextLine();
-      assert.deepEqual(dataOf(line as unknown as Carried), data, `${name} by WebSocket`);
-      const block = await json.next();
-      assert.deepEqual(dataOf(JSON.parse(block?.data ?? "")), data, `${name} by SSE`);
-      const plain = await raw.next();
-      const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
-      const got = plain?.event === "groundwave.base64"
-        ? bytesOf(plain.data ?? "")
-        : new TextEncoder().encode(plain?.data);
-      assert.deepEqual(got, bytes, `${name} by raw SSE`);
-    }
-    socket.close();
-    await closed;
-    await json.cancel();
-    await raw.cancel();
-  }));
+over("data arrives intact over every transport", async ({ url }) => {
+  const json = new StreamReader(await fetch(`${url}/sse?channel=a&format=json`));
+  const raw = new StreamReader(await fetch(`${url}/sse?channel=a`));
+  const { socket, next: nextLine, closed } = await openSocket(
+    `${url}/ws?channel=a`,
+    "groundwave.v1",
+  );
+  assert.equal(socket.protocol, "groundwave.v1");
+  assert.equal((await nextLine()).op, "subscribed");
+  let { id: after } = await json.next() ?? {};
+  await raw.next();
+  for (const [name, data] of Object.entries(INTACT)) {
+    const response = await post(url, data);
+    assert.equal(response.status, 200, name);
+    await response.body?.cancel();
+    const polled = await (await fetch(`${url}/poll?channel=a&after=${after}`)).json();
+    after = polled.cursor;
+    assert.deepEqual(polled.messages.map(dataOf), [data], `${name} by poll`);
+    const line = await nextLine();
+    assert.deepEqual(dataOf(line as unknown as Carried), data, `${name} by WebSocket`);
+    const block = await json.next();
+    assert.deepEqual(dataOf(JSON.parse(block?.data ?? "")), data, `${name} by SSE`);
+    const plain = await raw.next();
+    const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
+    const got = plain?.event === "groundwave.base64"
+      ? bytesOf(plain.data ?? "")
+      : new TextEncoder().encode(plain?.data);
+    assert.deepEqual(got, bytes, `${name} by raw SSE`);
+  }
+  socket.close();
+  await closed;
+  await json.cancel();
+  await raw.cancel();
+});
 
-Deno.test("data published by WebSocket arrives intact", () =>
-  served(async ({ url }) => {
-    const { socket, next: nextLine, closed } = await openSocket(`${url}/ws?channel=a`);
-    await nextLine();
-    for (const [name, data] of Object.entries(INTACT)) {
-      const carried = typeof data === "string" ? { data } : {
-        data: btoa(Array.from(data, (byte) => String.fromCharCode(byte)).join("")),
-        encoding: "base64",
-      };
-      socket.send(JSON.stringify({ op: "publish", channel: "a", ...carried, ref: name }));
-      const lines = [await nextLine(), await nextLine()];
-      const message = lines.find(({ op }) => op === "message");
-      assert.deepEqual(dataOf(message as unknown as Carried), data, name);
-      assert.ok(lines.some(({ op, ref }) => op === "published" && ref === name));
-    }
-    socket.close();
-    await closed;
-  }));
+over("data published by WebSocket arrives intact", async ({ url }) => {
+  const { socket, next: nextLine, closed } = await openSocket(`${url}/ws?channel=a`);
+  await nextLine();
+  for (const [name, data] of Object.entries(INTACT)) {
+    const carried = typeof data === "string" ? { data } : {
+      data: btoa(Array.from(data, (byte) => String.fromCharCode(byte)).join("")),
+      encoding: "base64",
+    };
+    socket.send(JSON.stringify({ op: "publish", channel: "a", ...carried, ref: name }));
+    const lines = [await nextLine(), await nextLine()];
+    const message = lines.find(({ op }) => op === "message");
+    assert.deepEqual(dataOf(message as unknown as Carried), data, name);
+    assert.ok(lines.some(({ op, ref }) => op === "published" && ref === name));
+  }
+  socket.close();
+  await closed;
+});
 
-Deno.test("the runtime's own EventSource understands the stream", () =>
-  served(async ({ url }) => {
-    const source = new EventSource(`${url}/sse?channel=a`);
-    await new Promise((resolve) => source.onopen = resolve);
-    const events: [string, string][] = [];
-    const all = new Promise<void>((resolve) => {
-      const take = ({ type, data }: MessageEvent) => {
-        if (events.push([type, data]) === 4) resolve();
-      };
-      for (const type of ["message", "tick", "groundwave.base64"]) {
-        source.addEventListener(type, take);
-      }
-    });
-    await fetch(`${url}/publish/a`, { method: "POST", body: "two\nlines" }).then(discard);
-    await fetch(`${url}/publish/a?event=tick`, { method: "POST", body: " x" }).then(discard);
-    await fetch(`${url}/publish/a`, { method: "POST", body: "" }).then(discard);
-    await post(url, new Uint8Array([0])).then(discard);
-    await all;
-    source.close();
-    assert.deepEqual(events, [
-      ["message", "two\nlines"],
-      ["tick", " x"],
-      ["message", ""],
-      ["groundwave.base64", "AA=="],
-    ]);
-  }));
+over("the runtime's own EventSource understands the stream", async ({ url }) => {
+  const source = new EventSource(`${url}/sse?channel=a`);
+  await new Promise((resolve) => source.onopen = resolve);
+  const events: [string, string][] = [];
+  const all = new Promise<void>((resolve) => {
+    const take = ({ type, data }: MessageEvent) => {
+      if (events.push([type, data]) === 4) resolve();
+    };
+    for (const type of ["message", "tick", "groundwave.base64"]) {
+      source.addEventListener(type, take);
+    }
+  });
+  await fetch(`${url}/publish/a`, { method: "POST", body: "two\nlines" }).then(discard);
+  await fetch(`${url}/publish/a?event=tick`, { method: "POST", body: " x" }).then(discard);
+  await fetch(`${url}/publish/a`, { method: "POST", body: "" }).then(discard);
+  await post(url, new Uint8Array([0])).then(discard);
+  await all;
+  source.close();
+  assert.deepEqual(events, [
+    ["message", "two\nlines"],
+    ["tick", " x"],
+    ["message", ""],
+    ["groundwave.base64", "AA=="],
+  ]);
+});
 
 Deno.test("raw targets keep dot segments, and raw UTF-8 is taken", () =>
   served(async ({ server }) => {
