@@ -2,19 +2,12 @@ import { deepEqual, equal, ok, rejects, throws } from "node:assert/strict";
 import type { Backbone, BackboneEvents } from "../../backbone/backbone.ts";
 import { systemClock } from "../../backbone/clock.ts";
 import { type BackboneOptions, openBackbone } from "../../backbone/endpoint.ts";
+import { freePort } from "../support/free_port.ts";
 import { lossyUdp } from "../support/lossy_socket.ts";
 import { dropper, kindOf, lossOfAll } from "../support/pgm_faults.ts";
 import { seededRandom } from "../support/random.ts";
 
 const GROUP = 1;
-
-/** A multicast port of our own: the receivers share it, so that it cannot be 0. */
-function freePort(): number {
-  const probe = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
-  const { port } = probe.addr as Deno.NetAddr;
-  probe.close();
-  return port;
-}
 
 function open(
   origin: string,
