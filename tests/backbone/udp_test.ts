@@ -81,7 +81,7 @@ Deno.test("an address that no interface has, and a group that is none, are refus
 Deno.test("a group whose socket fails is heard again", async () => {
   const group = { address: "239.192.7.1", port: freePort() };
   const { events, errors, next } = collector();
-  let opened = 0, again: number | undefined;
+  let opened = 0, again: ReturnType<typeof setInterval> | undefined;
   // The group's first socket fails at once; its second cannot be opened.
   const restore = replaceListen((real) => (options) => {
     const socket = real(options);
