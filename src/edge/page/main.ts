@@ -7,7 +7,7 @@ import { GroundwaveError } from "../../client/mod.ts";
 import { find } from "./dom.ts";
 import { Pane } from "./pane.ts";
 
-const DEFAULT_CHANNEL = "hello";
+const DEFAULT_CHANNEL = "news";
 
 const base = new URL(".", location.href.split("#")[0]);
 const panes = [
