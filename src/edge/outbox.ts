@@ -13,6 +13,7 @@ export class Turn {
   readonly #host: Host;
   #due: (() => void)[] = [];
   #running = false;
+  #joined = { frame: "", line: "", text: "" };
 
   constructor(host: Host) {
     this.#host = host;
@@ -21,6 +22,15 @@ export class Turn {
   defer(fn: () => void): void {
     if (this.#due.push(fn) > 1 || this.#running) return;
     queueMicrotask(() => this.#flush());
+  }
+
+  /** `frame` and one line more. Sockets that carry the same in a turn get the same text, so that it is built once. */
+  join(frame: string, line: string): string {
+    if (frame === "") return line;
+    if (this.#joined.line !== line || this.#joined.frame !== frame) {
+      this.#joined = { frame, line, text: `${frame}\n${line}` };
+    }
+    return this.#joined.text;
   }
 
   #flush(): void {
@@ -82,7 +92,7 @@ export class Outbox {
 
   /** Takes a line, at once. False: there is no room for more until {@link OutboxEvents.room}. */
   write(line: string): boolean {
-    this.#frame = this.#frame === "" ? line : `${this.#frame}\n${line}`;
+    this.#frame = this.#turn.join(this.#frame, line);
     if (this.#frame.length >= FRAME_CHARS) {
       this.#send();
     } else if (!this.#deferred) {

@@ -43,6 +43,7 @@ export class MemoryUpstream implements Upstream {
   readonly #shared = new WeakMap<Message, MessageEvent>();
   /** Messages below this place are forgotten; `#floors` are their highest seqs by slot. */
   #base = 0;
+  #drained: GroundwaveError | undefined;
   #floors = new Map<number, number>();
 
   /** How many subscriptions are open. */
@@ -52,6 +53,7 @@ export class MemoryUpstream implements Upstream {
 
   async publish(draft: Draft): Promise<Published> {
     checkChannel(draft.channel);
+    if (this.#drained) throw this.#drained;
     if (this.publishError) throw this.publishError;
     if (draft.ack === "replicated") {
       throw new GroundwaveError("not_replicated", "there is no other relay");
@@ -64,6 +66,7 @@ export class MemoryUpstream implements Upstream {
 
   async subscribe({ channels, start }: SubscribeRequest, sink: Sink): Promise<Subscription> {
     if (this.gate) await this.gate;
+    if (this.#drained) throw this.#drained;
     const reader = new MemoryReader(this, channels, sink);
     this.#place(reader, start);
     for (const channel of channels) {
@@ -128,6 +131,13 @@ export class MemoryUpstream implements Upstream {
         reader.sink.closed(error);
       }
     }
+  }
+
+  /** Ends every subscription, and refuses whatever comes. */
+  drain(error: GroundwaveError): void {
+    this.#drained = error;
+    this.readinessNow = { ready: false, reasons: ["draining"] };
+    this.closeAll(error);
   }
 
   /** Forgets all messages held, as if they had expired. */
