@@ -233,9 +233,11 @@ class Endpoint implements Backbone {
     this.#deliver(channel);
   }
 
-  #deliver({ session, group, joined }: Channel): void {
+  #deliver(channel: Channel): void {
+    const { session, group } = channel;
     for (let event = session.pollEvent(); event; event = session.pollEvent()) {
-      if (!joined) continue;
+      // A callback may have left the group.
+      if (!channel.joined) continue;
       if (event.type === "message") this.#events.message(group, event.origin, event.payload);
       else this.#events.lost(group, event.origin, event.count);
     }
@@ -250,13 +252,14 @@ class Endpoint implements Backbone {
 
   /** Sends what there is, a packet of each group in turn. */
   #transmit(nowMs: number): void {
-    while (this.#busy.size > 0) {
-      for (const channel of this.#busy) {
-        if (this.#underWay >= SENDS_UNDER_WAY) return;
-        const packet = channel.session.pollTransmit(nowMs);
-        if (packet) this.#dispatch(channel, packet);
-        else this.#busy.delete(channel);
-      }
+    for (const channel of this.#busy) {
+      if (this.#underWay >= SENDS_UNDER_WAY) return;
+      this.#busy.delete(channel);
+      const packet = channel.session.pollTransmit(nowMs);
+      if (packet === undefined) continue;
+      // Its next turn comes after everybody else's.
+      this.#busy.add(channel);
+      this.#dispatch(channel, packet);
     }
   }
 

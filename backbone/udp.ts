@@ -3,23 +3,25 @@
  *
  * @module
  */
-import { raiseReceiveBuffer } from "./receive_buffer.ts";
+import { bufferAdvice, raiseReceiveBuffer } from "./receive_buffer.ts";
 
-/** Where datagrams go: an IPv4 group and a port. */
+/** An IPv4 address and a port: a group, or somebody's own. */
 export interface Target {
   readonly address: string;
   readonly port: number;
 }
 
+/** Takes a datagram. The bytes are used again after the call. Must not throw. */
+export type OnDatagram = (bytes: Uint8Array, from: Target) => void;
+
 /** What a socket tells. Callbacks must not throw. */
 export interface SocketEvents {
-  /** A datagram. The bytes are used again after the call. */
-  datagram(bytes: Uint8Array): void;
+  readonly datagram: OnDatagram;
   /** A failed call; the socket goes on. */
   error(kind: "send" | "receive", cause: unknown): void;
 }
 
-/** The sockets of one endpoint: one to send, one per group heard. */
+/** The sockets of one endpoint: one to send, one per group heard, one for what is sent to us alone. */
 export interface DatagramSocket {
   /**
    * Sends a datagram, at once. The bytes must stay as they are until the answer, which never rejects: a datagram that
@@ -32,41 +34,68 @@ export interface DatagramSocket {
   close(): void;
 }
 
-/** How sockets are opened: on the address of an interface. */
-export type OpenSocket = (options: {
+/** How sockets are opened. */
+export interface SocketOptions {
+  /** The address of the interface to use. */
   readonly interfaceAddress: string;
+  /** How far multicast goes, 1 to 255: one more than the routers it may pass. 1, this LAN, if absent. */
+  readonly ttl?: number;
+  /**
+   * Who hears what is sent to `interfaceAddress` itself. One process of a machine can have the port; the others wait
+   * for it.
+   */
+  readonly own?: { readonly port: number; readonly datagram: OnDatagram };
   readonly error: SocketEvents["error"];
-}) => Promise<DatagramSocket>;
+  /** Told once, if the system gives less than is good: what is wrong, and how to mend it. */
+  readonly warn?: (advice: string) => void;
+}
+
+export type OpenSocket = (options: SocketOptions) => DatagramSocket;
 
 /** The largest datagram of IPv4. A smaller buffer would cut off silently. */
 const LARGEST_DATAGRAM = 65_507;
 
-/** Asked of the kernel per socket; it grants `net.core.rmem_max` at most. Holds what comes while the process collects garbage. */
-const RECEIVE_BUFFER = 4 << 20;
+/** Waits between attempts to open a socket again, in milliseconds. */
+const REOPEN_MS = { first: 10, most: 5_000 };
 
-/** Waits between attempts to hear a group again after its socket failed, in milliseconds. */
-const REJOIN_MS = { first: 10, most: 5_000 };
+/** All hosts: joined on every interface in any case, and never announced by IGMP (RFC 2236 §6). */
+const ALL_HOSTS = "224.0.0.1";
 
 /**
  * UDP sockets of the system.
  *
  * @throws {Deno.errors.AddrNotAvailable} if no interface has the address.
  */
-export const openUdp: OpenSocket = async ({ interfaceAddress, error }) => {
+export const openUdp: OpenSocket = ({ interfaceAddress, ttl = 1, own, error, warn }) => {
   // Bound to the interface's address: that chooses the interface that multicast leaves by. TTL is 1 by default.
   // Loopback on the sender lets relays on one host hear each other.
-  const sender = Deno.listenDatagram({
-    transport: "udp",
-    hostname: interfaceAddress,
-    port: 0,
-    loopback: true,
-  });
-  // A socket's first send waits for the event loop, all others go at once. So the first goes to nobody but ourselves.
-  await sender.send(new Uint8Array(), sender.addr).catch((cause) => error("send", cause));
-  const memberships = new Set<() => void>();
-  let closed = false;
+  const sender = bind(interfaceAddress, 0, { loopback: true });
+  let preparing = ttl === 1 ? undefined : setTtl(sender, interfaceAddress, ttl)
+    .catch((cause) => error("send", cause))
+    .finally(() => preparing = undefined);
+
+  let closed = false, warned = false;
+  const readers = new Set<Reader>();
+  const read = (open: () => Promise<Deno.DatagramConn>, events: SocketEvents) => {
+    const reader = new Reader(open, events);
+    if (closed) reader.close();
+    else readers.add(reader);
+    return reader;
+  };
+  const raiseBuffer = (socket: Deno.DatagramConn) => {
+    const advice = bufferAdvice(raiseReceiveBuffer(addressOf(socket)));
+    if (advice === undefined || warned) return;
+    warned = true;
+    warn?.(advice);
+  };
+  if (own) {
+    const events = { ...own, error: unlessTaken(error) };
+    // deno-lint-ignore require-await -- opened like a membership, which takes time
+    void read(async () => bind(interfaceAddress, own.port), events).run();
+  }
   return {
     async send(bytes, { address, port }) {
+      if (preparing) await preparing;
       if (closed) return;
       try {
         await sender.send(bytes, { transport: "udp", hostname: address, port });
@@ -75,48 +104,42 @@ export const openUdp: OpenSocket = async ({ interfaceAddress, error }) => {
       }
     },
     async join(group, events) {
-      const membership = await Membership.open(group, interfaceAddress, events);
+      const reader = read(() => openMember(group, interfaceAddress, raiseBuffer), events);
       const leave = () => {
-        memberships.delete(leave);
-        membership.close();
+        readers.delete(reader);
+        reader.close();
       };
-      if (closed) leave();
-      else memberships.add(leave);
+      try {
+        await reader.open();
+      } catch (cause) {
+        leave();
+        throw cause;
+      }
+      void reader.run();
       return leave;
     },
     close() {
       if (closed) return;
       closed = true;
-      sender.close();
-      for (const leave of memberships) leave();
+      closeQuietly(sender);
+      for (const reader of readers) reader.close();
     },
   };
 };
 
-/** A socket that hears one group, and is opened again when it fails. */
-class Membership {
-  #socket: Deno.DatagramConn;
+/** A socket that is read until it is closed, and opened again when it fails. */
+class Reader {
+  #socket: Deno.DatagramConn | undefined;
   #closed = false;
   #endWait: () => void = () => {};
 
-  private constructor(
-    readonly group: Target,
-    readonly interfaceAddress: string,
-    readonly events: SocketEvents,
-    socket: Deno.DatagramConn,
-  ) {
-    this.#socket = socket;
-  }
+  constructor(readonly reopen: () => Promise<Deno.DatagramConn>, readonly events: SocketEvents) {}
 
-  static async open(
-    group: Target,
-    interfaceAddress: string,
-    events: SocketEvents,
-  ): Promise<Membership> {
-    const socket = await openMember(group, interfaceAddress);
-    const membership = new Membership(group, interfaceAddress, events, socket);
-    membership.#run();
-    return membership;
+  /** Opens the socket, where the caller wants to know whether that succeeds. */
+  async open(): Promise<void> {
+    if (this.#closed) return;
+    this.#socket = await this.reopen();
+    if (this.#closed) closeQuietly(this.#socket);
   }
 
   close(): void {
@@ -126,33 +149,31 @@ class Membership {
     closeQuietly(this.#socket);
   }
 
-  async #run(): Promise<void> {
+  async run(): Promise<void> {
     const buffer = new Uint8Array(LARGEST_DATAGRAM);
-    let waitMs = REJOIN_MS.first;
+    let waitMs = REOPEN_MS.first;
     while (!this.#closed) {
       try {
-        // One at a time: pending receives complete out of order.
-        const [bytes] = await this.#socket.receive(buffer);
-        waitMs = REJOIN_MS.first;
-        if (!this.#closed) this.events.datagram(bytes);
+        if (this.#socket === undefined) await this.open();
+        await this.#read(buffer, () => waitMs = REOPEN_MS.first);
       } catch (cause) {
         if (this.#closed) return;
+        closeQuietly(this.#socket);
+        this.#socket = undefined;
         this.events.error("receive", cause);
         await this.#wait(waitMs);
-        waitMs = Math.min(2 * waitMs, REJOIN_MS.most);
-        await this.#reopen();
+        waitMs = Math.min(2 * waitMs, REOPEN_MS.most);
       }
     }
   }
 
-  async #reopen(): Promise<void> {
-    if (this.#closed) return;
-    closeQuietly(this.#socket);
-    try {
-      this.#socket = await openMember(this.group, this.interfaceAddress);
-      if (this.#closed) closeQuietly(this.#socket);
-    } catch (cause) {
-      this.events.error("receive", cause);
+  /** Reads until it fails. */
+  async #read(buffer: Uint8Array, worked: () => void): Promise<void> {
+    while (!this.#closed && this.#socket) {
+      // One at a time: pending receives complete out of order.
+      const [bytes, from] = await this.#socket.receive(buffer);
+      worked();
+      if (!this.#closed) this.events.datagram(bytes, targetOf(from));
     }
   }
 
@@ -167,18 +188,22 @@ class Membership {
   }
 }
 
+function bind(
+  hostname: string,
+  port: number,
+  options: { loopback?: boolean; reuseAddress?: boolean } = {},
+): Deno.DatagramConn {
+  return Deno.listenDatagram({ transport: "udp", hostname, port, ...options });
+}
+
 async function openMember(
   { address, port }: Target,
   interfaceAddress: string,
+  prepare: (socket: Deno.DatagramConn) => void,
 ): Promise<Deno.DatagramConn> {
   // Bound to the group, a socket hears that group alone; bound to any address, every group that anyone here joined.
-  const socket = Deno.listenDatagram({
-    transport: "udp",
-    hostname: address,
-    port,
-    reuseAddress: true,
-  });
-  raiseReceiveBuffer(socket.addr as Deno.NetAddr, RECEIVE_BUFFER);
+  const socket = bind(address, port, { reuseAddress: true });
+  prepare(socket);
   try {
     await socket.joinMulticastV4(address, interfaceAddress);
     return socket;
@@ -188,9 +213,36 @@ async function openMember(
   }
 }
 
-function closeQuietly(socket: Deno.DatagramConn): void {
+/** Deno sets it on memberships alone, and for the whole socket. */
+async function setTtl(
+  socket: Deno.DatagramConn,
+  interfaceAddress: string,
+  ttl: number,
+): Promise<void> {
+  const membership = await socket.joinMulticastV4(ALL_HOSTS, interfaceAddress);
+  await membership.setTTL(ttl);
+  await membership.leave();
+}
+
+/** That another process has our own port is no failure. */
+function unlessTaken(error: SocketEvents["error"]): SocketEvents["error"] {
+  return (kind, cause) => {
+    if (!(cause instanceof Deno.errors.AddrInUse)) error(kind, cause);
+  };
+}
+
+function addressOf(socket: Deno.DatagramConn): Deno.NetAddr {
+  return socket.addr as Deno.NetAddr;
+}
+
+function targetOf(address: Deno.Addr): Target {
+  const { hostname, port } = address as Deno.NetAddr;
+  return { address: hostname, port };
+}
+
+function closeQuietly(socket: Deno.DatagramConn | undefined): void {
   try {
-    socket.close();
+    socket?.close();
   } catch {
     // Already closed by the failure itself.
   }

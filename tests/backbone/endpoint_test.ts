@@ -2,10 +2,12 @@ import { deepEqual, equal, ok, rejects, throws } from "node:assert/strict";
 import type { Backbone, BackboneEvents } from "../../backbone/backbone.ts";
 import { systemClock } from "../../backbone/clock.ts";
 import { type BackboneOptions, openBackbone } from "../../backbone/endpoint.ts";
+import type { OpenSocket } from "../../backbone/udp.ts";
 import { freePort } from "../support/free_port.ts";
 import { lossyUdp } from "../support/lossy_socket.ts";
 import { dropper, kindOf, lossOfAll } from "../support/pgm_faults.ts";
 import { seededRandom } from "../support/random.ts";
+import { VirtualClock } from "../support/virtual_clock.ts";
 
 const GROUP = 1;
 
@@ -216,4 +218,80 @@ Deno.test("a socket that fails to join is an error of that join alone", async ()
   await rejects(a.join(1), /no more memberships/);
   equal(a.send(1, Uint8Array.of(1)), true);
   await a.close();
+});
+
+/** Sockets that send nowhere, and note what was asked of them: an address per datagram, or joined and left. */
+function notingSocket(notes: string[]): OpenSocket {
+  return () =>
+    Promise.resolve({
+      send: (_bytes, { address }) => {
+        notes.push(address);
+        return Promise.resolve();
+      },
+      join: ({ address }) => {
+        notes.push(`join ${address}`);
+        return Promise.resolve(() => notes.push(`leave ${address}`));
+      },
+      close: () => {},
+    });
+}
+
+/** Lets what was promised happen, but no time pass. */
+const settled = () => new Promise((resolve) => setTimeout(resolve));
+
+Deno.test("groups take turns: one with a long queue does not keep another waiting", async () => {
+  const notes: string[] = [];
+  const a = await open("AAAAAAAA", 3055, {}, { openSocket: notingSocket(notes) });
+  a.send(1, new Uint8Array(1 << 20));
+  a.send(2, new Uint8Array(20_000));
+  const done = () => notes.filter((address) => address === "239.192.7.2").length >= 16;
+  while (!done()) await new Promise((resolve) => setTimeout(resolve, 1));
+  const before = notes.indexOf("239.192.7.2");
+  ok(before >= 0 && before < 10, `${before} packets of the first group went first`);
+  const last = notes.lastIndexOf("239.192.7.2");
+  ok(last < 60, `the second group's last of 16 packets was number ${last}`);
+  await a.close();
+});
+
+Deno.test("a send is on the wire before it returns, and many of one turn follow without a timer", async () => {
+  const notes: string[] = [];
+  const clock = new VirtualClock();
+  const a = await open("AAAAAAAA", 3055, {}, { openSocket: notingSocket(notes), clock });
+  a.send(1, Uint8Array.of(1));
+  deepEqual(notes.slice(0, 2), ["239.192.7.1", "239.192.7.1"], "SPM and data");
+  for (let i = 0; i < 99; i++) a.send(1, new Uint8Array(100));
+  await settled();
+  equal(a.counters().messages_sent, 100);
+  ok((a.counters().odata_sent ?? 100) < 20, "those that had to wait shared packets");
+});
+
+Deno.test("a group that is only sent to is heard for requests while they can come, and then left", async () => {
+  const notes: string[] = [];
+  const clock = new VirtualClock();
+  const a = await open("AAAAAAAA", 3055, {}, { openSocket: notingSocket(notes), clock });
+  a.send(1, Uint8Array.of(1));
+  await settled();
+  ok(notes.includes("join 239.192.7.1"));
+  clock.advance(10_000);
+  await settled();
+  ok(!notes.includes("leave 239.192.7.1"));
+  clock.advance(60_000);
+  await settled();
+  ok(notes.includes("leave 239.192.7.1"));
+});
+
+Deno.test("closing says goodbye three times, and ends its timers", async () => {
+  const notes: string[] = [];
+  const clock = new VirtualClock();
+  const a = await open("AAAAAAAA", 3055, {}, { openSocket: notingSocket(notes), clock });
+  a.send(1, Uint8Array.of(1));
+  await settled();
+  const before = notes.length;
+  const closed = a.close();
+  for (let ms = 0; ms < 100; ms++) {
+    clock.advance(1);
+    await settled();
+  }
+  await closed;
+  equal(notes.length - before, 3);
 });
