@@ -23,11 +23,15 @@ export interface BackboneOptions {
   readonly groupCount: number;
   /** UDP port, and PGM destination port. */
   readonly groupPort: number;
+  /** How far packets go: one more than the routers they may pass. 1, the LAN, if absent. */
+  readonly ttl?: number;
   readonly clock: Clock;
   /** A random number, 0 ≤ n < 1. */
   readonly random: () => number;
   /** The system's UDP if absent. */
   readonly openSocket?: OpenSocket;
+  /** Told once, if the system's sockets give less than is good: what is wrong, and how to mend it. */
+  readonly warn?: (advice: string) => void;
 }
 
 /** PGM source ports: one per group, so that a NAK names its stream. */
@@ -64,12 +68,17 @@ export async function openBackbone(
   events: BackboneEvents,
 ): Promise<Backbone> {
   const counters = newCounters();
-  const socket = await (options.openSocket ?? openUdp)({
-    interfaceAddress: options.interface,
+  const { interface: interfaceAddress, groupPort: port, ttl, warn, openSocket = openUdp } = options;
+  let endpoint: Endpoint | undefined;
+  const socket = await openSocket({
+    interfaceAddress,
+    ttl,
+    own: { port, datagram: (bytes) => endpoint?.receiveOwn(bytes) },
     error: (kind) => counters[`socket_${kind}_errors`]++,
+    warn,
   });
   try {
-    return new Endpoint(options, events, socket, counters);
+    return endpoint = new Endpoint(options, events, socket, counters);
   } catch (cause) {
     socket.close();
     throw cause;
@@ -147,7 +156,7 @@ class Endpoint implements Backbone {
     if (!channel?.joined) return;
     channel.joined = false;
     channel.session.deafen();
-    this.#arm(releaseMs(channel));
+    this.#armFor(channel);
   }
 
   counters(): BackboneCounters {
@@ -226,6 +235,17 @@ class Endpoint implements Backbone {
     }
   }
 
+  /**
+   * Takes what was sent to us alone: receivers may ask a source without asking the group (RFC 3208 §5.2), and those of
+   * OpenPGM do. The destination port says which of our streams is meant.
+   */
+  receiveOwn(bytes: Uint8Array): void {
+    const [, , high = 0, low = 0] = bytes;
+    const channel = this.#channels.get((high << 8 | low) - FIRST_SOURCE_PORT);
+    if (channel) this.#receive(channel, bytes);
+    else this.#counters.dropped_foreign++;
+  }
+
   #receive(channel: Channel, bytes: Uint8Array): void {
     const nowMs = this.#options.clock.nowMs();
     channel.session.handleDatagram(bytes, nowMs);
@@ -247,7 +267,7 @@ class Endpoint implements Backbone {
   #serve(channel: Channel, nowMs: number): void {
     this.#busy.add(channel);
     this.#transmit(nowMs);
-    this.#arm(channel.session.nextTimeoutMs());
+    this.#armFor(channel);
   }
 
   /** Sends what there is, a packet of each group in turn. */
@@ -274,7 +294,13 @@ class Endpoint implements Backbone {
   #resume(): void {
     const waited = [...this.#busy];
     this.#transmit(this.#options.clock.nowMs());
-    for (const { session } of waited) this.#arm(session.nextTimeoutMs());
+    for (const channel of waited) this.#armFor(channel);
+  }
+
+  /** Wakes us for a channel's next deadline. What waits for a send to end needs no timer: {@link #resume} comes back to it. */
+  #armFor(channel: Channel): void {
+    if (this.#busy.has(channel)) return;
+    this.#arm(Math.min(channel.session.nextTimeoutMs(), releaseMs(channel)));
   }
 
   /** Wakes us at `atMs`, or before. Timers are moved forward only: waking for nothing is cheaper than moving them with each packet. */
@@ -297,7 +323,7 @@ class Endpoint implements Backbone {
     this.#transmit(nowMs);
     for (const channel of this.#channels.values()) {
       this.#deliver(channel);
-      this.#arm(Math.min(channel.session.nextTimeoutMs(), releaseMs(channel)));
+      this.#armFor(channel);
     }
   }
 

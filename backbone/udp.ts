@@ -38,8 +38,8 @@ export interface DatagramSocket {
 export interface SocketOptions {
   /** The address of the interface to use. */
   readonly interfaceAddress: string;
-  /** How far multicast goes, 1 to 255: one more than the routers it may pass. 1, this LAN, if absent. */
-  readonly ttl?: number;
+  /** How far multicast goes, 1 to 255: one more than the routers it may pass. 1, the LAN, if absent. */
+  readonly ttl?: number | undefined;
   /**
    * Who hears what is sent to `interfaceAddress` itself. One process of a machine can have the port; the others wait
    * for it.
@@ -47,16 +47,19 @@ export interface SocketOptions {
   readonly own?: { readonly port: number; readonly datagram: OnDatagram };
   readonly error: SocketEvents["error"];
   /** Told once, if the system gives less than is good: what is wrong, and how to mend it. */
-  readonly warn?: (advice: string) => void;
+  readonly warn?: ((advice: string) => void) | undefined;
 }
 
-export type OpenSocket = (options: SocketOptions) => DatagramSocket;
+export type OpenSocket = (options: SocketOptions) => Promise<DatagramSocket>;
 
 /** The largest datagram of IPv4. A smaller buffer would cut off silently. */
 const LARGEST_DATAGRAM = 65_507;
 
 /** Waits between attempts to open a socket again, in milliseconds. */
 const REOPEN_MS = { first: 10, most: 5_000 };
+
+/** What a socket has unless it is told otherwise (RFC 1112 §6.1). */
+const DEFAULT_TTL = 1;
 
 /** All hosts: joined on every interface in any case, and never announced by IGMP (RFC 2236 §6). */
 const ALL_HOSTS = "224.0.0.1";
@@ -66,14 +69,10 @@ const ALL_HOSTS = "224.0.0.1";
  *
  * @throws {Deno.errors.AddrNotAvailable} if no interface has the address.
  */
-export const openUdp: OpenSocket = ({ interfaceAddress, ttl = 1, own, error, warn }) => {
-  // Bound to the interface's address: that chooses the interface that multicast leaves by. TTL is 1 by default.
-  // Loopback on the sender lets relays on one host hear each other.
-  const sender = bind(interfaceAddress, 0, { loopback: true });
-  let preparing = ttl === 1 ? undefined : setTtl(sender, interfaceAddress, ttl)
-    .catch((cause) => error("send", cause))
-    .finally(() => preparing = undefined);
-
+export const openUdp: OpenSocket = async (
+  { interfaceAddress, ttl = DEFAULT_TTL, own, error, warn },
+) => {
+  const sender = await openSender(interfaceAddress, ttl, error);
   let closed = false, warned = false;
   const readers = new Set<Reader>();
   const read = (open: () => Promise<Deno.DatagramConn>, events: SocketEvents) => {
@@ -95,7 +94,6 @@ export const openUdp: OpenSocket = ({ interfaceAddress, ttl = 1, own, error, war
   }
   return {
     async send(bytes, { address, port }) {
-      if (preparing) await preparing;
       if (closed) return;
       try {
         await sender.send(bytes, { transport: "udp", hostname: address, port });
@@ -213,7 +211,25 @@ async function openMember(
   }
 }
 
-/** Deno sets it on memberships alone, and for the whole socket. */
+async function openSender(
+  interfaceAddress: string,
+  ttl: number,
+  error: SocketEvents["error"],
+): Promise<Deno.DatagramConn> {
+  // Bound to the interface's address: that chooses the interface that multicast leaves by.
+  // Loopback on the sender lets relays on one host hear each other.
+  const sender = bind(interfaceAddress, 0, { loopback: true });
+  try {
+    if (ttl !== DEFAULT_TTL) await setTtl(sender, interfaceAddress, ttl);
+    // A socket's first send waits for the event loop, all others go at once. So the first goes to nobody but ourselves.
+    await sender.send(new Uint8Array(), sender.addr);
+  } catch (cause) {
+    error("send", cause);
+  }
+  return sender;
+}
+
+/** Deno sets it on memberships alone, though it is the whole socket's. */
 async function setTtl(
   socket: Deno.DatagramConn,
   interfaceAddress: string,

@@ -275,7 +275,7 @@ Deno.test("payloads share a packet while they fit", () => {
   const lengths = (...all: number[]) => (index: number) => all[index];
   equal(packable(lengths(200)), 1);
   equal(packable(lengths(...Array(10).fill(200))), 7);
-  equal(packable(lengths(...Array(10).fill(288))), 4, "each costs its length prefix");
+  equal(packable(lengths(287, 287, 287, 287, 283)), 4, "each costs its length prefix");
   equal(packable(lengths(1448, 1)), 1);
   equal(packable(lengths(5000, 1)), 1);
   equal(packable(lengths(1, 5000)), 1);
