@@ -14,8 +14,8 @@ export function lossyUdp(drop: (bytes: Uint8Array) => boolean): OpenSocket {
       join: (group, events) =>
         socket.join(group, {
           ...events,
-          datagram: (bytes) => {
-            if (!drop(bytes)) events.datagram(bytes);
+          datagram: (bytes, from) => {
+            if (!drop(bytes)) events.datagram(bytes, from);
           },
         }),
     };
