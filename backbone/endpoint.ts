@@ -25,6 +25,8 @@ export interface BackboneOptions {
   readonly groupPort: number;
   /** How far packets go: one more than the routers they may pass. 1, the LAN, if absent. */
   readonly ttl?: number;
+  /** Whether payloads may share packets, which only our own receivers take apart; true if absent. */
+  readonly pack?: boolean;
   readonly clock: Clock;
   /** A random number, 0 ≤ n < 1. */
   readonly random: () => number;
@@ -208,6 +210,7 @@ class Endpoint implements Backbone {
       budget: this.#budget,
       counters: this.#counters,
       random,
+      pack: this.#options.pack ?? true,
     });
     const target = { address: addressText(groupNla), port: groupPort };
     return {

@@ -56,6 +56,8 @@ export interface SessionOptions {
   readonly random: () => number;
   /** The first packet's sequence number; 0 if absent. Another one tests the wrap. */
   readonly firstSqn?: number;
+  /** Whether payloads may share packets, which only our own receivers take apart; true if absent. */
+  readonly pack?: boolean;
 }
 
 /** What a session has to say. Payloads are buffers of their own. */
@@ -82,6 +84,7 @@ export class PgmSession {
     this.#source = new Source({
       ...options,
       firstSqn: options.firstSqn ?? 0,
+      pack: options.pack ?? true,
       windowBytes: LIMITS.transmitWindowBytes,
       queueBytes: LIMITS.queueBytes,
     });

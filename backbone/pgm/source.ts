@@ -38,6 +38,8 @@ export interface SourceOptions {
   readonly windowBytes: number;
   /** The most bytes that wait to be sent; more are refused. */
   readonly queueBytes: number;
+  /** Whether payloads may share packets: receivers that are not ours would take them for one. */
+  readonly pack: boolean;
   readonly budget: Budget;
   readonly counters: Counters;
 }
@@ -218,7 +220,7 @@ export class Source {
     const payload = this.#queue.at(0);
     if (payload === undefined) throw new Error("nothing waits");
     if (payload.length > LARGEST_WHOLE) return this.#encodeFragment(payload);
-    const count = packable((index) => this.#queue.at(index)?.length);
+    const count = this.#options.pack ? packable((index) => this.#queue.at(index)?.length) : 1;
     const payloads = Array.from({ length: count }, () => this.#shift());
     this.#options.counters.messages_sent += count;
     const { stream } = this.#options;

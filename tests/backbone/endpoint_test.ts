@@ -298,3 +298,14 @@ Deno.test("closing says goodbye three times, and ends its timers", async () => {
   await closed;
   equal(notes.length - before, 3);
 });
+
+Deno.test("payloads share packets unless they may not", async () => {
+  for (const pack of [true, false]) {
+    const a = await open("AAAAAAAA", freePort(), {}, { pack });
+    for (let i = 0; i < 100; i++) a.send(1, payloadOf(i));
+    await a.close();
+    const { messages_sent, odata_sent } = a.counters();
+    equal(messages_sent, 100);
+    equal(odata_sent === 100, !pack, `${odata_sent} packets`);
+  }
+});
