@@ -114,7 +114,8 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   stack.defer(() => sync.close());
 
   const intake = new Intake({ clock, logs, sync, announcer, origins, log });
-  const backbone = await openBackbone({ ...options, origin: node.origin }, intake);
+  const warn = (advice: string) => log("warn", advice);
+  const backbone = await openBackbone({ ...options, origin: node.origin, warn }, intake);
   stack.defer(() => backbone.close());
 
   const groups = new Groups({

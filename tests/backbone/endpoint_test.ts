@@ -4,6 +4,9 @@ import { systemClock } from "../../backbone/clock.ts";
 import { type BackboneOptions, openBackbone } from "../../backbone/endpoint.ts";
 import type { OpenSocket } from "../../backbone/udp.ts";
 import { freePort } from "../support/free_port.ts";
+import { encodeNak } from "../../backbone/pgm/encode.ts";
+import { parseGsi } from "../../backbone/pgm/gsi.ts";
+import type { SocketOptions } from "../../backbone/udp.ts";
 import { lossyUdp } from "../support/lossy_socket.ts";
 import { dropper, kindOf, lossOfAll } from "../support/pgm_faults.ts";
 import { seededRandom } from "../support/random.ts";
@@ -307,5 +310,39 @@ Deno.test("payloads share packets unless they may not", async () => {
     const { messages_sent, odata_sent } = a.counters();
     equal(messages_sent, 100);
     equal(odata_sent === 100, !pack, `${odata_sent} packets`);
+  }
+});
+
+Deno.test("a request that comes to us alone is answered to the group, by the stream it means", async () => {
+  const sent: Uint8Array[] = [], port = freePort();
+  let own: SocketOptions["own"];
+  const a = await open("AAAAAAAA", port, {}, {
+    openSocket: (options) => {
+      own = options.own;
+      return Promise.resolve({
+        send: (bytes) => {
+          sent.push(bytes.slice());
+          return Promise.resolve();
+        },
+        join: () => Promise.resolve(() => {}),
+        close: () => {},
+      });
+    },
+  });
+  try {
+    equal(own?.port, port);
+    a.send(2, Uint8Array.of(7));
+    ok(sent.some((bytes) => kindOf(bytes) === "data"));
+    const stream = { gsi: parseGsi("AAAAAAAA"), sourcePort: 32_770, destinationPort: port };
+    const nak = { sqns: [0], sourceNla: 0x7f000001, groupNla: 0xefc00702 };
+    const from = { address: "127.0.0.1", port: 1 };
+    own?.datagram(encodeNak({ ...stream, sourcePort: 32_771 }, "nak", nak), from);
+    own?.datagram(new Uint8Array(), from);
+    equal(sent.some((bytes) => kindOf(bytes) === "repair"), false);
+    equal(a.counters().dropped_foreign, 2);
+    own?.datagram(encodeNak(stream, "nak", nak), from);
+    deepEqual(sent.slice(-2).map(kindOf), ["control", "repair"]);
+  } finally {
+    await a.close();
   }
 });

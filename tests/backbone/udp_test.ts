@@ -1,5 +1,6 @@
-import { deepEqual, equal, ok, rejects } from "node:assert/strict";
-import { openUdp, type SocketEvents, type Target } from "../../backbone/udp.ts";
+import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
+import { bufferAdvice, raiseReceiveBuffer, RECEIVE_BUFFER } from "../../backbone/receive_buffer.ts";
+import { openUdp, type SocketEvents, type SocketOptions, type Target } from "../../backbone/udp.ts";
 import { freePort } from "../support/free_port.ts";
 
 const INTERFACE = "127.0.0.1";
@@ -20,8 +21,8 @@ function collector() {
   return { events, errors, next };
 }
 
-function open(error: SocketEvents["error"] = () => {}) {
-  return openUdp({ interfaceAddress: INTERFACE, error });
+function open(error: SocketEvents["error"] = () => {}, more: Partial<SocketOptions> = {}) {
+  return openUdp({ interfaceAddress: INTERFACE, error, ...more });
 }
 
 type Listen = (options: Deno.UdpListenOptions & { transport: "udp" }) => Deno.DatagramConn;
@@ -124,6 +125,104 @@ Deno.test("a group that is left while its socket fails ends its attempts", async
     leave();
   } finally {
     restore();
+    socket.close();
+  }
+});
+
+Deno.test("what is sent to us alone is heard by the first on the port, then by the next", async () => {
+  const port = freePort(), self = { address: INTERFACE, port };
+  const heard: [string, Target][] = [], errors: string[] = [];
+  let arrived = Promise.withResolvers<void>();
+  const own = (name: string) => ({
+    port,
+    datagram: (_bytes: Uint8Array, from: Target) => {
+      heard.push([name, from]);
+      arrived.resolve();
+    },
+  });
+  const first = await open((kind) => errors.push(kind), { own: own("first") });
+  const second = await open((kind) => errors.push(kind), { own: own("second") });
+  const sender = await open();
+  const repeat = setInterval(() => sender.send(Uint8Array.of(1), self), 5);
+  try {
+    await arrived.promise;
+    equal(heard.some(([name]) => name === "second"), false);
+    equal(heard[0]?.[1].address, INTERFACE);
+    first.close();
+    heard.length = 0;
+    arrived = Promise.withResolvers();
+    await arrived.promise;
+    deepEqual([...new Set(heard.map(([name]) => name))], ["second"]);
+    deepEqual(errors, [], "a taken port is no error");
+  } finally {
+    clearInterval(repeat);
+    for (const socket of [first, second, sender]) socket.close();
+  }
+});
+
+Deno.test("the TTL is 1, or the one asked for", async () => {
+  const ttls = () => new Set(multicastTtls());
+  equal(ttls().has(7), false);
+  const group = { address: "239.192.7.1", port: freePort() };
+  const { events, next } = collector();
+  const socket = await open(events.error, { ttl: 7 });
+  try {
+    equal(ttls().has(7), true);
+    await socket.join(group, events);
+    await socket.send(Uint8Array.of(1), group);
+    deepEqual(await next(), Uint8Array.of(1));
+  } finally {
+    socket.close();
+  }
+});
+
+/** IP_MULTICAST_TTL of every socket of this process. */
+function multicastTtls(): number[] {
+  const IPPROTO_IP = 0, IP_MULTICAST_TTL = 33;
+  const libc = Deno.dlopen("libc.so.6", {
+    getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
+  });
+  const ttls: number[] = [];
+  for (let fd = 0; fd < 1024; fd++) {
+    const ttl = Int32Array.of(0), length = Uint32Array.of(4);
+    const [value, size] = [new Uint8Array(ttl.buffer), new Uint8Array(length.buffer)];
+    if (libc.symbols.getsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, value, size) === 0) {
+      ttls.push(ttl[0] ?? 0);
+    }
+  }
+  libc.close();
+  return ttls;
+}
+
+Deno.test("a receive buffer is raised as far as the kernel allows, and less is told with its mend", () => {
+  const socket = Deno.listenDatagram({ transport: "udp", hostname: INTERFACE, port: 0 });
+  try {
+    const granted = raiseReceiveBuffer(socket.addr as Deno.NetAddr);
+    const most = Number(Deno.readTextFileSync("/proc/sys/net/core/rmem_max"));
+    equal(granted, Deno.uid() === 0 ? RECEIVE_BUFFER : Math.min(RECEIVE_BUFFER, most));
+  } finally {
+    socket.close();
+  }
+  equal(bufferAdvice(RECEIVE_BUFFER), undefined);
+  match(bufferAdvice(212_992) ?? "", /208 KiB .* 4096 KiB.*sysctl -w net\.core\.rmem_max=4194304$/);
+});
+
+Deno.test("without FFI the buffers that stay small are told once, not per group", async () => {
+  const { querySync } = Deno.permissions, { readTextFileSync } = Deno;
+  Deno.permissions.querySync = () => ({ state: "denied" }) as Deno.PermissionStatus;
+  Deno.readTextFileSync = () => "212992\n";
+  const told: string[] = [], port = freePort();
+  const socket = await open(undefined, { warn: (advice) => told.push(advice) });
+  try {
+    await socket.join({ address: "239.192.7.1", port }, collector().events);
+    await socket.join({ address: "239.192.7.2", port }, collector().events);
+    equal(told.length, 1);
+    match(told[0] ?? "", /FFI is not allowed.*sysctl -w net\.core\.rmem_default=4194304$/);
+    Deno.readTextFileSync = () => "4194304\n";
+    equal(bufferAdvice(undefined), undefined, "a default that is large enough");
+  } finally {
+    Object.assign(Deno, { readTextFileSync });
+    Object.assign(Deno.permissions, { querySync });
     socket.close();
   }
 });
