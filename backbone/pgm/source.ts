@@ -26,7 +26,12 @@ import { TransmitWindow } from "./transmit_window.ts";
 /** The largest payload that needs no fragments. */
 export const LARGEST_WHOLE = LARGEST_TPDU - DATA_BYTES;
 const LARGEST_FRAGMENT = LARGEST_TPDU - FRAGMENT_OVERHEAD;
-/** A goodbye may be lost like any packet (as OpenPGM does it). */
+/**
+ * SPMs before the first data, for one may be lost like any packet: what an OpenPGM receiver misses before it has heard an
+ * SPM it gives up without a NAK.
+ */
+const GREETINGS = 3;
+/** A goodbye may be lost, too (as OpenPGM does it). */
 const GOODBYES = 3;
 
 export interface SourceOptions {
@@ -62,6 +67,7 @@ export class Source {
   /** The interval after the next SPM. */
   #heartbeatMs: number = TIMING.heartbeatFirstMs;
   #lastSpmMs = -Infinity;
+  #greetings = GREETINGS;
   #goodbyes = 0;
   /** What holds the rest back, if anything does. */
   #blockedMs = Infinity;
@@ -152,7 +158,8 @@ export class Source {
       this.#goodbyes--;
       this.#heartbeatMs = TIMING.spmrHoldMs;
     }
-    this.#spmMs = fin && this.#goodbyes === 0 ? Infinity : nowMs + this.#heartbeatMs;
+    if (this.#greetings > 0) this.#greetings--;
+    this.#spmMs = this.#nextSpmMs(nowMs, fin);
     this.#heartbeatMs = Math.min(2 * this.#heartbeatMs, TIMING.ambientSpmMs);
     this.#options.counters.spm_sent++;
     const { stream, sourceNla: nla, budget } = this.#options;
@@ -160,6 +167,11 @@ export class Source {
     this.#spmSqn = plus(this.#spmSqn, 1);
     budget.charge(packet.length);
     return packet;
+  }
+
+  #nextSpmMs(nowMs: number, fin: boolean): number {
+    if (fin && this.#goodbyes === 0) return Infinity;
+    return this.#greetings > 0 ? nowMs : nowMs + this.#heartbeatMs;
   }
 
   #ncf(nowMs: number): Uint8Array | undefined {

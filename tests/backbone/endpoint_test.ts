@@ -333,6 +333,8 @@ Deno.test("a request that comes to us alone is answered to the group, by the str
     equal(own?.port, port);
     a.send(2, Uint8Array.of(7));
     ok(sent.some((bytes) => kindOf(bytes) === "data"));
+    // The announcements before the data have taken their turn, too.
+    await new Promise((resolve) => setTimeout(resolve));
     const stream = { gsi: parseGsi("AAAAAAAA"), sourcePort: 32_770, destinationPort: port };
     const nak = { sqns: [0], sourceNla: 0x7f000001, groupNla: 0xefc00702 };
     const from = { address: "127.0.0.1", port: 1 };
