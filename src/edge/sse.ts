@@ -122,6 +122,8 @@ class SseReader implements Sink, Connection {
     this.#error = error;
     this.#core.counters.errors.add(error.code);
     this.#write(errorBlock(error));
+    // Writing to a client that has just gone may cancel the stream on the spot.
+    if (this.#ended) return;
     this.#controller?.close();
     this.#release();
   }
