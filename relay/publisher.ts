@@ -10,6 +10,7 @@ import { encodeMessage } from "./protocol/codec.ts";
 import { GroundwaveError } from "./protocol/errors.ts";
 import { type Message, messageId, type Origin, type Vector } from "./protocol/message.ts";
 import { slotOf } from "./protocol/slot.ts";
+import { covers } from "./protocol/vector.ts";
 import type { AckLevel, Draft, Published } from "./protocol/upstream.ts";
 
 export interface PublisherOptions {
@@ -36,6 +37,8 @@ function unreached(level: Exclude<AckLevel, "accepted">): GroundwaveError {
 export class Publisher {
   readonly #options: PublisherOptions;
   readonly #seqs = new Map<number, number>();
+  /** By slot, the last publish that waits. */
+  readonly #waiting = new Map<number, Promise<void>>();
   #published = 0;
 
   constructor(options: PublisherOptions) {
@@ -56,30 +59,50 @@ export class Publisher {
     if (draft.ack !== undefined && draft.ack !== "accepted") throw unreached(draft.ack);
     const slot = slotOf(draft.channel);
     const stated = draft.after?.slots.get(slot);
-    const after = stated && await this.#existing(slot, stated);
-    return this.#send(slot, draft, after);
+    const earlier = this.#waiting.get(slot);
+    if (!earlier && !(stated && this.#isAhead(slot, stated))) {
+      return this.#send(slot, draft, stated);
+    }
+    // Whoever published first comes first, also where it had to wait for what it answers.
+    const turn = this.#await(slot, stated, earlier);
+    this.#waiting.set(slot, turn);
+    await turn;
+    if (this.#waiting.get(slot) === turn) this.#waiting.delete(slot);
+    return this.#send(slot, draft, stated);
+  }
+
+  async #await(
+    slot: number,
+    stated: Vector | undefined,
+    earlier: Promise<void> | undefined,
+  ): Promise<void> {
+    await earlier;
+    if (stated && this.#isAhead(slot, stated)) await this.#options.pull(slot);
+  }
+
+  /** Whether `stated` names what this relay has not seen. */
+  #isAhead(slot: number, stated: Vector): boolean {
+    return !covers(this.#options.logs.of(slot).vector, stated);
   }
 
   /**
-   * `after` cut to positions that are known to exist: one that nobody ever gives would hold the message back everywhere
+   * `stated` cut to positions that are known to exist: one that nobody ever gives would hold the message back everywhere
    * (model counter-example 1).
    */
-  async #existing(slot: number, stated: Vector): Promise<Vector> {
-    const known = (): Vector => this.#options.logs.of(slot).vector;
-    const ahead = (): boolean =>
-      [...stated].some(([origin, seq]) => (known().get(origin) ?? 0) < seq);
-    if (ahead()) await this.#options.pull(slot);
+  #existing(slot: number, stated: Vector): Vector {
+    const known = this.#options.logs.of(slot).vector;
     const cut = new Map<Origin, number>();
     for (const [origin, seq] of stated) {
-      const upTo = Math.min(seq, known().get(origin) ?? 0);
+      const upTo = Math.min(seq, known.get(origin) ?? 0);
       if (upTo > 0) cut.set(origin, upTo);
     }
     return cut;
   }
 
-  #send(slot: number, draft: Draft, after: Vector | undefined): Published {
+  #send(slot: number, draft: Draft, stated: Vector | undefined): Published {
     const { origin, region, backbone, table, logs, wallMs } = this.#options;
     const seq = (this.#seqs.get(slot) ?? 0) + 1;
+    const after = stated && this.#existing(slot, stated);
     const message: Message = {
       slot,
       origin,

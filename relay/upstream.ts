@@ -220,7 +220,8 @@ class PageSink implements Sink {
   }
 
   event(event: StreamEvent): boolean {
-    this.events.push(event);
+    // A gap's cursor is of now, and the page is read later.
+    this.events.push(event.type === "gap" ? { ...event } : event);
     if (event.type !== "message") return true;
     this.#left -= 1;
     this.#bytes += event.message.data.length;
