@@ -8,17 +8,32 @@
  */
 
 /** Something outside npm that suites need. */
-interface Program {
-  /** Found on the PATH under this name. */
-  readonly program: string;
-  /** The Debian package that brings it. */
-  readonly debian: string;
+interface Need {
+  readonly name: string;
+  /** The Debian packages that bring it; undefined if none does. */
+  readonly debian?: string;
   /** The test files that cannot run without it. */
-  readonly needs: RegExp;
+  readonly suites: RegExp;
+  readonly met: () => Promise<boolean>;
 }
 
-const PROGRAMS: readonly Program[] = [
-  { program: "chromium", debian: "chromium", needs: /^tests\/e2e\/page_test\.ts$/ },
+/** Suites in network namespaces. */
+const LABS = /^tests\/(interop\/|scripts\/lan_test\.ts$)/;
+const INTEROP = /^tests\/interop\//;
+
+const NEEDS: readonly Need[] = [
+  program("chromium", "chromium", /^tests\/e2e\/page_test\.ts$/),
+  program("ip", "iproute2", LABS),
+  program("nft", "nftables", LABS),
+  program("gcc", "gcc libc6-dev", INTEROP),
+  program("tshark", "tshark", INTEROP),
+  {
+    name: "libpgm",
+    debian: "libpgm-dev",
+    suites: INTEROP,
+    met: () => isFile("/usr/include/pgm-5.3/pgm/pgm.h"),
+  },
+  { name: "root, to make network namespaces", suites: LABS, met: canUnshare },
 ];
 
 /** Parts that come in a set order and have their own limit; other folders follow, by name. */
@@ -30,6 +45,7 @@ const PARTS: readonly { readonly name: string; readonly limitS: number }[] = [
   { name: "client", limitS: 180 },
   { name: "cli", limitS: 180 },
   { name: "sim", limitS: 600 },
+  { name: "interop", limitS: 300 },
   { name: "e2e", limitS: 600 },
   { name: "browser", limitS: 300 },
 ];
@@ -147,16 +163,21 @@ function killGroup(pid: number): void {
   }
 }
 
+/** A need of a program on the PATH. */
+function program(name: string, debian: string, suites: RegExp): Need {
+  return { name, debian, suites, met: () => onPath(name) };
+}
+
 /** Installs what `files` need, where that is possible. Answers what is still missing. */
-async function provide(files: readonly string[]): Promise<Program[]> {
+async function provide(files: readonly string[]): Promise<Need[]> {
   const lacking = async () => {
-    const needed = PROGRAMS.filter(({ needs }) => files.some((file) => needs.test(file)));
-    const found = await Promise.all(needed.map(({ program }) => onPath(program)));
-    return needed.filter((_, i) => !found[i]);
+    const needed = NEEDS.filter(({ suites }) => files.some((file) => suites.test(file)));
+    const met = await Promise.all(needed.map((need) => need.met()));
+    return needed.filter((_, i) => !met[i]);
   };
   const missing = await lacking();
-  if (missing.length === 0 || Deno.uid() !== 0 || !await onPath("apt-get")) return missing;
-  const packages = missing.map(({ debian }) => debian);
+  const packages = missing.flatMap(({ debian }) => debian?.split(" ") ?? []);
+  if (packages.length === 0 || Deno.uid() !== 0 || !await onPath("apt-get")) return missing;
   console.log(`installing ${packages.join(", ")} …`);
   await apt("update", "-q");
   await apt("install", "-q", "-y", "--no-install-recommends", ...packages);
@@ -176,10 +197,38 @@ async function apt(...args: string[]): Promise<void> {
 
 async function onPath(program: string): Promise<boolean> {
   for (const folder of (Deno.env.get("PATH") ?? "").split(":")) {
-    const stat = await Deno.stat(`${folder || "."}/${program}`).catch(() => undefined);
-    if (stat?.isFile) return true;
+    if (await isFile(`${folder || "."}/${program}`)) return true;
   }
   return false;
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return (await Deno.stat(path).catch(() => undefined))?.isFile ?? false;
+}
+
+/** Whether this process may make network namespaces. */
+async function canUnshare(): Promise<boolean> {
+  try {
+    const args = ["--net", "--mount", "true"];
+    return (await new Deno.Command("unshare", { args }).output()).success;
+  } catch {
+    return false;
+  }
+}
+
+/** Says which files were left out and why; answers how many. */
+function tellSkipped(missing: readonly Need[], files: readonly string[]): number {
+  const skipped = new Set<string>();
+  for (const { name, debian, suites } of missing) {
+    for (const file of files.filter((file) => suites.test(file))) {
+      console.log(`SKIPPED ${file}: needs ${name}`);
+      skipped.add(file);
+    }
+    if (debian) {
+      console.log(`  to install it: apt-get install -y --no-install-recommends ${debian}`);
+    }
+  }
+  return skipped.size;
 }
 
 async function main(filters: readonly string[]): Promise<number> {
@@ -190,18 +239,14 @@ async function main(filters: readonly string[]): Promise<number> {
   const missing = await provide(parts.flatMap(({ files }) => files));
   let passed = 0, failed = parts.length === 0 ? 1 : 0;
   for (const part of parts) {
-    const files = part.files.filter((file) => !missing.some(({ needs }) => needs.test(file)));
+    const files = part.files.filter((file) => !missing.some(({ suites }) => suites.test(file)));
     if (files.length === 0) continue;
     const result = await run({ ...part, files }, soak);
     passed += result.passed;
     failed += result.failed;
   }
-  for (const { program, debian, needs } of missing) {
-    const suites = parts.flatMap(({ files }) => files).filter((file) => needs.test(file));
-    for (const suite of suites) console.log(`SKIPPED ${suite}: needs ${program}`);
-    console.log(`  to install it: apt-get install -y --no-install-recommends ${debian}`);
-    if (ci) failed += suites.length;
-  }
+  const skipped = tellSkipped(missing, parts.flatMap(({ files }) => files));
+  if (ci) failed += skipped;
   console.log(timed("total", started));
   console.log(`${passed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;

@@ -90,14 +90,21 @@ Deno.test("the last line sums up, and a failure shows its output", async () => {
 });
 
 Deno.test("a suite without its program is skipped by name; in CI that is a failure", async () => {
-  const files = { "tests/e2e/page_test.ts": BAD, "tests/cli/a_test.ts": GOOD };
+  const files = {
+    "tests/e2e/page_test.ts": BAD,
+    "tests/cli/a_test.ts": GOOD,
+    "tests/interop/b_test.ts": BAD,
+  };
   const line = /SKIPPED tests\/e2e\/page_test\.ts: needs chromium\n.*apt-get install .*chromium\n/;
   const skipped = await runOver(files, { PATH: "/nowhere" });
   assert.equal(skipped.code, 0);
   assert.match(skipped.out, line);
+  for (const need of ["ip", "nft", "gcc", "tshark", "root, to make network namespaces"]) {
+    assert(skipped.out.includes(`SKIPPED tests/interop/b_test.ts: needs ${need}\n`), need);
+  }
   assert.match(skipped.out, /\n1 passed, 0 failed\n$/);
   const ci = await runOver(files, { PATH: "/nowhere", CI: "true" });
   assert.equal(ci.code, 1);
   assert.match(ci.out, line);
-  assert.match(ci.out, /\n1 passed, 1 failed\n$/);
+  assert.match(ci.out, /\n1 passed, 2 failed\n$/);
 });
