@@ -34,6 +34,7 @@ const ZONES: readonly Zone[] = [
       "relay/",
       "relay/protocol/",
       "backbone/",
+      "backbone/pgm/",
     ],
     bans: "nothing",
   },

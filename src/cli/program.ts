@@ -8,6 +8,9 @@ import type { Command } from "./command.ts";
 import { dev } from "./dev.ts";
 import { CommandError, type ExitCode, UsageError } from "./errors.ts";
 import { programHelp } from "./help.ts";
+import { dump } from "./pgm/dump.ts";
+import { recv } from "./pgm/recv.ts";
+import { send } from "./pgm/send.ts";
 import { publish } from "./publish.ts";
 import { serve } from "./serve.ts";
 import { subscribe } from "./subscribe.ts";
@@ -15,7 +18,7 @@ import { didYouMean } from "./suggest.ts";
 import type { Terminal } from "./terminal.ts";
 import { VERSION } from "./version.ts";
 
-const COMMANDS: readonly Command[] = [dev, serve, publish, subscribe];
+const COMMANDS: readonly Command[] = [dev, serve, publish, subscribe, send, recv, dump];
 
 /** Runs one command line. Never throws: what went wrong is on standard error, and in the answer. */
 export async function run(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
@@ -26,24 +29,42 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   }
 }
 
-async function dispatch([name, ...rest]: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  if (name === undefined) {
-    terminal.err(programHelp(COMMANDS));
-    return 2;
+async function dispatch(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  for (const command of COMMANDS) {
+    const words = command.name.split(" ");
+    if (words.some((word, at) => args[at] !== word)) continue;
+    return await command.execute(args.slice(words.length), terminal);
   }
-  if (name === "--help" || name === "-h") {
-    terminal.out(programHelp(COMMANDS));
+  // The first word alone stands for all commands that begin with it.
+  const family = COMMANDS.filter(({ name }) => name.startsWith(`${args[0]} `));
+  return family.length > 0
+    ? withoutCommand(args.slice(0, 2), family, terminal)
+    : withoutCommand(args.slice(0, 1), COMMANDS, terminal);
+}
+
+/** What there is to say when `words` name none of `commands`. */
+function withoutCommand(
+  words: readonly string[],
+  commands: readonly Command[],
+  terminal: Terminal,
+): ExitCode {
+  const last = words.at(-1);
+  if (last === "--help" || last === "-h") {
+    terminal.out(programHelp(commands));
     return 0;
   }
-  if (name === "--version") {
+  if (last === "--version") {
     terminal.out(`groundwave ${VERSION}\n`);
     return 0;
   }
-  const command = COMMANDS.find((command) => command.name === name);
-  if (command) return await command.execute(rest, terminal);
-  const what = name.startsWith("-") ? "unknown flag" : "unknown command";
-  const known = [...COMMANDS.map(({ name }) => name), "--help", "--version"];
-  throw new UsageError(`${what} ${name}${didYouMean(name, known)}`);
+  const word = words.join(" ");
+  if (word === "" || commands.some(({ name }) => name.startsWith(`${word} `))) {
+    terminal.err(programHelp(commands));
+    return 2;
+  }
+  const what = last?.startsWith("-") ? "unknown flag" : "unknown command";
+  const known = [...commands.map(({ name }) => name), "--help", "--version"];
+  throw new UsageError(`${what} ${word}${didYouMean(word, known)}`);
 }
 
 function report(error: unknown, terminal: Terminal): ExitCode {

@@ -1,0 +1,110 @@
+/**
+ * `groundwave pgm send`: sends numbered and stamped messages to a group.
+ *
+ * @module
+ */
+import { setImmediate, setTimeout } from "node:timers/promises";
+import type { Backbone } from "../../../backbone/backbone.ts";
+import type { CounterName } from "../../../backbone/pgm/counters.ts";
+import { LARGEST_MESSAGE } from "../../../backbone/pgm/session.ts";
+import { defineCommand } from "../command.ts";
+import { flag, integer, toggle } from "../flag.ts";
+import { type End, endOf } from "./end.ts";
+import { groupFlags, json, limits, ttl } from "./flags.ts";
+import { ONLY, openToSend } from "./group.ts";
+import { Payloads } from "./payloads.ts";
+import { STAMP_BYTES } from "./stamp.ts";
+import { createWallClock } from "./wall_clock.ts";
+
+/** A turn of the event loop sends no more: receiving, repairs and timers want their turns too. */
+const MOST_PER_TURN = 1_024;
+
+/** What waits in the queue only ages; this much keeps the wire busy for some milliseconds. */
+const BACKLOG_BYTES = 1 << 20;
+
+/** A timer wakes us no finer. */
+const TURN_MS = 1;
+
+/** How long nobody must have asked for a repair after the last message, and how long that is waited for. */
+const FAREWELL_MS = { quiet: 1_000, most: 10_000 };
+
+export const send = defineCommand(
+  {
+    name: "pgm send",
+    summary: "send numbered messages to a group; any PGM receiver will do, with --no-pack",
+    operands: [],
+    flags: {
+      ...groupFlags,
+      ttl,
+      size: flag("BYTES", "length of a message", integer(STAMP_BYTES, LARGEST_MESSAGE), 200),
+      rate: flag("N", "messages a second; 0: as fast as the window takes", integer(0, 1e7), 1_000),
+      ...limits,
+      "no-pack": toggle("one message per packet, as OpenPGM's receivers expect"),
+      json,
+    },
+    example: "deno task groundwave pgm send --count 10000 --rate 0",
+  },
+  async (
+    { size, rate, count = Infinity, seconds, "no-pack": plain, json, ...group },
+    _operands,
+    terminal,
+  ) => {
+    using end = endOf(terminal, seconds);
+    const backbone = await openToSend({ ...group, pack: !plain }, terminal);
+    try {
+      const startMs = performance.now();
+      const sent = await sendAll(backbone, { size, rate, count }, end);
+      const elapsed_s = (performance.now() - startMs) / 1000;
+      await farewell(backbone);
+      const naks = counted(backbone, "naks_received"), repairs = counted(backbone, "rdata_sent");
+      const messages_per_s = Math.round(sent / elapsed_s);
+      const report = { sent, bytes: sent * size, naks, repairs, elapsed_s, messages_per_s };
+      terminal.out(
+        json
+          ? `${JSON.stringify(report)}\n`
+          : `${sent} messages of ${size} bytes in ${elapsed_s} s, ` +
+            `${messages_per_s} a second; ${naks} NAKs heard, ${repairs} repairs sent\n`,
+      );
+    } finally {
+      await backbone.close();
+    }
+    return 0;
+  },
+);
+
+/** Sends until all is on the wire, or what was taken when the end came; answers how many that are. */
+async function sendAll(
+  backbone: Backbone,
+  { size, rate, count }: { readonly size: number; readonly rate: number; readonly count: number },
+  end: End,
+): Promise<number> {
+  const payloads = new Payloads(size, createWallClock());
+  const backlog = Math.max(2, Math.floor(BACKLOG_BYTES / size));
+  const startMs = performance.now();
+  for (let taken = 0;;) {
+    const goal = end.hasCome ? taken : count, onWire = counted(backbone, "messages_sent");
+    if (onWire === goal) return taken;
+    const due = rate === 0 ? goal : 1 + Math.floor((performance.now() - startMs) * rate / 1000);
+    const turnEnd = taken + MOST_PER_TURN;
+    const most = Math.min(goal, due, onWire + backlog, turnEnd);
+    while (taken < most && backbone.send(ONLY, payloads.stamped(taken))) taken++;
+    await (taken === turnEnd ? setImmediate() : setTimeout(TURN_MS));
+  }
+}
+
+/** Stays for whoever still asks for repairs. */
+async function farewell(backbone: Backbone): Promise<void> {
+  const startMs = performance.now();
+  let asked = counted(backbone, "naks_received"), quietMs = startMs, nowMs = startMs;
+  while (nowMs - quietMs < FAREWELL_MS.quiet && nowMs - startMs < FAREWELL_MS.most) {
+    await setTimeout(FAREWELL_MS.quiet / 20);
+    nowMs = performance.now();
+    const now = counted(backbone, "naks_received");
+    if (now !== asked) quietMs = nowMs;
+    asked = now;
+  }
+}
+
+function counted(backbone: Backbone, name: CounterName): number {
+  return backbone.counters()[name] ?? 0;
+}
