@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { listsGroup } from "./igmp.ts";
 import { shell } from "./shell.ts";
 
 export interface HostOptions {
@@ -71,10 +72,7 @@ export class Host {
 
   /** Whether any socket here is a member of a multicast group. */
   hears(group: string): boolean {
-    // The kernel prints the address as one number of the machine's order, in hexadecimal.
-    const number = group.split(".").map((part) => Number(part).toString(16).padStart(2, "0"))
-      .reverse().join("").toUpperCase();
-    return shell(`ip netns exec ${this.name} cat /proc/net/igmp`).includes(`\t${number} `);
+    return listsGroup(shell(`ip netns exec ${this.name} cat /proc/net/igmp`), group);
   }
 
   /** Kills what was started here; resolves when it has ended. */

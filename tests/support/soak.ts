@@ -10,3 +10,8 @@ const soaking = Deno.env.get("SOAK") === "1";
 export function seeds(n: number, soakN: number): number[] {
   return Array.from({ length: soaking ? soakN : n }, (_, i) => i + 1);
 }
+
+/** How many of something to do: `n`, or `soakN` in a soak. */
+export function amount(n: number, soakN: number): number {
+  return soaking ? soakN : n;
+}

@@ -1,0 +1,34 @@
+/**
+ * One sender and three receivers on a LAN that really loses: everything arrives.
+ *
+ * @module
+ */
+import { deepEqual, ok } from "node:assert/strict";
+import { canOpenLabs, Lab } from "../../scripts/lan/lab.ts";
+import { amount } from "../support/soak.ts";
+import { groundwave, PORT, transfer } from "./peers.ts";
+
+const ignore = !canOpenLabs();
+const COUNT = amount(20_000, 1_000_000), SIZE = 200, SECONDS = amount(60, 600);
+
+for (const loss of [1, 5, 20]) {
+  Deno.test({
+    name: `${COUNT} messages arrive at three receivers, in order and once, at ${loss} % loss`,
+    ignore,
+    fn: async () => {
+      await using lab = await Lab.open(4);
+      const receivers = [groundwave, groundwave, groundwave];
+      for (const host of lab.hosts.slice(1)) host.lose(loss, PORT);
+      const what = { count: COUNT, size: SIZE, seconds: SECONDS };
+      const tallies = await transfer(lab.hosts, { ...what, sender: groundwave, receivers });
+      for (const { received, bytes, duplicates, lost, naks = 0 } of tallies) {
+        // Of one source: what comes out of order counts as a duplicate.
+        deepEqual(
+          { received, bytes, duplicates, lost },
+          { received: COUNT, bytes: COUNT * SIZE, duplicates: 0, lost: 0 },
+        );
+        ok(naks > 0, "something was lost and asked for");
+      }
+    },
+  });
+}
