@@ -54,15 +54,23 @@ export function ffiAllowed(): boolean {
   return Deno.permissions.querySync({ name: "ffi" }).state === "granted";
 }
 
-/** What to tell an operator about a buffer that {@link raiseReceiveBuffer} answered; undefined: nothing. */
-export function bufferAdvice(granted: number | undefined): string | undefined {
+/** What is wrong with a buffer, and the command that mends it. */
+export interface BufferAdvice {
+  readonly says: string;
+  readonly mend: string;
+}
+
+/** What to tell an operator about what {@link raiseReceiveBuffer} answered; undefined: nothing. */
+export function bufferAdvice(granted: number | undefined): BufferAdvice | undefined {
   if (Deno.build.os !== "linux" || (granted ?? defaultBuffer()) >= RECEIVE_BUFFER) return undefined;
+  const mend = (key: string) => `sysctl -w net.core.${key}=${RECEIVE_BUFFER}`;
+  if (granted === undefined) {
+    const says = "not raised, because FFI is not allowed: bursts may be lost";
+    return { says, mend: mend("rmem_default") };
+  }
   const kib = (bytes: number) => `${Math.round(bytes / 1024)} KiB`;
-  const [why, key] = granted === undefined
-    ? ["could not be raised (FFI is not allowed)", "rmem_default"]
-    : [`is ${kib(granted)} in place of ${kib(RECEIVE_BUFFER)}`, "rmem_max"];
-  return `the receive buffer ${why}, bursts may be lost; mend it with: ` +
-    `sysctl -w net.core.${key}=${RECEIVE_BUFFER}`;
+  const says = `${kib(granted)} in place of ${kib(RECEIVE_BUFFER)}: bursts may be lost`;
+  return { says, mend: mend("rmem_max") };
 }
 
 /** What a socket gets unasked; 0 if that cannot be read. */

@@ -85,7 +85,7 @@ export const openUdp: OpenSocket = async (
     const advice = bufferAdvice(raiseReceiveBuffer(addressOf(socket)));
     if (advice === undefined || warned) return;
     warned = true;
-    warn?.(advice);
+    warn?.(`receive buffer ${advice.says}; mend it with: ${advice.mend}`);
   };
   if (own) {
     const events = { ...own, error: unlessTaken(error) };

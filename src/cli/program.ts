@@ -6,6 +6,7 @@
 import { GroundwaveError } from "../../relay/protocol/errors.ts";
 import type { Command } from "./command.ts";
 import { dev } from "./dev.ts";
+import { doctor } from "./doctor.ts";
 import { CommandError, type ExitCode, UsageError } from "./errors.ts";
 import { programHelp } from "./help.ts";
 import { dump } from "./pgm/dump.ts";
@@ -18,7 +19,7 @@ import { didYouMean } from "./suggest.ts";
 import type { Terminal } from "./terminal.ts";
 import { VERSION } from "./version.ts";
 
-const COMMANDS: readonly Command[] = [dev, serve, publish, subscribe, send, recv, dump];
+const COMMANDS: readonly Command[] = [dev, serve, publish, subscribe, send, recv, dump, doctor];
 
 /** Runs one command line. Never throws: what went wrong is on standard error, and in the answer. */
 export async function run(args: readonly string[], terminal: Terminal): Promise<ExitCode> {

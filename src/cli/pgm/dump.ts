@@ -6,7 +6,7 @@
 import { openUdp } from "../../../backbone/udp.ts";
 import { defineCommand } from "../command.ts";
 import { describePacket } from "./describe.ts";
-import { endOf } from "./end.ts";
+import { endOf } from "../end.ts";
 import { groupFlags, limits } from "./flags.ts";
 import { explained, interfaceOf } from "./group.ts";
 import { createWallClock } from "./wall_clock.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { defineCommand } from "../command.ts";
-import { endOf } from "./end.ts";
+import { endOf } from "../end.ts";
 import { groupFlags, json, limits, ttl } from "./flags.ts";
 import { openToHear } from "./group.ts";
 import { type Report, Tally } from "./tally.ts";

@@ -9,7 +9,7 @@ import type { CounterName } from "../../../backbone/pgm/counters.ts";
 import { LARGEST_MESSAGE } from "../../../backbone/pgm/session.ts";
 import { defineCommand } from "../command.ts";
 import { flag, integer, toggle } from "../flag.ts";
-import { type End, endOf } from "./end.ts";
+import { type End, endOf } from "../end.ts";
 import { groupFlags, json, limits, ttl } from "./flags.ts";
 import { ONLY, openToSend } from "./group.ts";
 import { Payloads } from "./payloads.ts";
@@ -54,10 +54,10 @@ export const send = defineCommand(
     try {
       const startMs = performance.now();
       const sent = await sendAll(backbone, { size, rate, count }, end);
-      const elapsed_s = (performance.now() - startMs) / 1000;
+      const elapsed_s = Math.round(performance.now() - startMs) / 1000;
       await farewell(backbone);
       const naks = counted(backbone, "naks_received"), repairs = counted(backbone, "rdata_sent");
-      const messages_per_s = Math.round(sent / elapsed_s);
+      const messages_per_s = elapsed_s > 0 ? Math.round(sent / elapsed_s) : 0;
       const report = { sent, bytes: sent * size, naks, repairs, elapsed_s, messages_per_s };
       terminal.out(
         json

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Terminal } from "../terminal.ts";
+import type { Terminal } from "./terminal.ts";
 
 /** The end of a run. */
 export interface End extends Disposable {

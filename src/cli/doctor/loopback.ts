@@ -1,0 +1,70 @@
+/**
+ * Whether what an interface sends to a group comes back to it, as it must for two nodes of one machine.
+ *
+ * @module
+ */
+import { newOrigin } from "../../../relay/new_origin.ts";
+import { openUdp, type Target } from "../../../backbone/udp.ts";
+import { type Finding, ok, trouble } from "./finding.ts";
+import { decodeMessage, encodeMessage } from "./probe.ts";
+
+const PATIENCE_MS = 1_000;
+const REPEAT_MS = 100;
+
+/** Sends to the group until it comes back, with TTL 1 as nodes do. */
+export async function checkLoopback(
+  { name, address }: { readonly name: string; readonly address: string },
+  group: Target,
+  severity: "warn" | "fail",
+): Promise<Finding> {
+  const about = `${name} ${address}`;
+  try {
+    const tookMs = await returnTrip(address, group);
+    if (tookMs !== undefined) {
+      return ok(about, `multicast with TTL 1 comes back in ${tookMs.toFixed(1)} ms`);
+    }
+    const mend = `let the firewall accept UDP to ${group.address}/26 port ${group.port} on ${name}`;
+    return trouble(severity, about, "multicast is sent and does not come back", mend);
+  } catch (error) {
+    return trouble(severity, about, ...explain(error, group));
+  }
+}
+
+function explain(error: unknown, { port }: Target): [says: string, mend: string] {
+  if (error instanceof Deno.errors.AddrInUse) {
+    const says = `port ${port} is taken by a program that does not share it`;
+    return [says, `end it (ss -ulpn 'sport = :${port}' shows it), or choose another --group-port`];
+  }
+  const says = error instanceof Error ? error.message : String(error);
+  return [`no socket for multicast: ${says}`, "check the address and the interface's state"];
+}
+
+/** Milliseconds there and back; undefined if nothing came. */
+async function returnTrip(interfaceAddress: string, group: Target): Promise<number | undefined> {
+  const id = newOrigin(), back = Promise.withResolvers<number | undefined>();
+  const error = (_kind: string, cause: unknown) => back.reject(cause);
+  const socket = await openUdp({ interfaceAddress, error });
+  let sent = 0, sentMs = 0;
+  const probe = () => {
+    sentMs = performance.now();
+    void socket.send(encodeMessage({ id, sent: ++sent, hears: [] }), group);
+  };
+  const repeat = setInterval(probe, REPEAT_MS);
+  const late = setTimeout(() => back.resolve(undefined), PATIENCE_MS);
+  // Awaited below, unless joining fails first.
+  back.promise.catch(() => {});
+  try {
+    await socket.join(group, {
+      datagram: (bytes) => {
+        if (decodeMessage(bytes)?.id === id) back.resolve(performance.now() - sentMs);
+      },
+      error,
+    });
+    probe();
+    return await back.promise;
+  } finally {
+    clearInterval(repeat);
+    clearTimeout(late);
+    socket.close();
+  }
+}
