@@ -48,18 +48,20 @@ export interface Edge {
 const DEFAULT_RETRY_MS = 2000;
 
 const DAY_S = 86_400;
-const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+
+/** Whatever is below it, and "/publish" itself. */
+const PUBLISH = "/publish/*";
 
 export function createEdge(options: EdgeOptions): Edge {
   const core = createCore(options);
   const app = new Hono<{ Bindings: RequestInfo }>({ getPath: ({ url }) => rawPath(url) });
+  const methods = new Map<string, "GET" | "POST">();
   const route = (path: string, method: "GET" | "POST", handler: Handler) => {
+    methods.set(path, method);
     app.on(method, path, handler);
-    // One handler a request: with several, Hono composes them, which costs.
-    app.on(METHODS.filter((other) => other !== method), path, refuseMethod(core, method));
   };
   app.options("*", cors({ origin: "*", allowMethods: ["GET", "HEAD", "POST"], maxAge: DAY_S }));
-  route("/publish/*", "POST", publishHandler(core)); // and "/publish" itself
+  route(PUBLISH, "POST", publishHandler(core));
   route("/sse", "GET", sseHandler(core));
   route("/ws", "GET", socketHandler(core));
   route("/poll", "GET", pollHandler(core));
@@ -71,7 +73,10 @@ export function createEdge(options: EdgeOptions): Edge {
     app.use(path, etag());
     route(path, "GET", assetHandler(asset));
   }
-  app.notFound(() => {
+  // Wrong methods end here too. One handler a request: with several, Hono composes them, which costs.
+  app.notFound(({ req: { path, method } }) => {
+    const allowed = methods.get(/^\/publish($|\/)/.test(path) ? PUBLISH : path);
+    if (allowed !== undefined) return refuseMethod(core, method, allowed);
     throw new GroundwaveError("not_found", "there is nothing here");
   });
   app.onError(answerError(core));
@@ -98,11 +103,9 @@ function createCore(options: EdgeOptions): Core {
   };
 }
 
-function refuseMethod(core: Core, allowed: "GET" | "POST"): Handler {
+function refuseMethod(core: Core, method: string, allowed: "GET" | "POST"): Response {
+  const error = new GroundwaveError("method_not_allowed", `${method} is not for this path`);
+  core.counters.errors.add(error.code);
   const headers = { Allow: allowed === "GET" ? "GET, HEAD, OPTIONS" : "POST, OPTIONS" };
-  return ({ req: { method } }) => {
-    const error = new GroundwaveError("method_not_allowed", `${method} is not for this path`);
-    core.counters.errors.add(error.code);
-    return answerJson(error, headers, error.class.status);
-  };
+  return answerJson(error, headers, error.class.status);
 }

@@ -17,7 +17,7 @@ Deno.test("wrong methods are 405 with those that are right, unknown paths 404", 
   const { ask } = fixture({ assets });
   for (const [right, paths] of Object.entries(PATHS)) {
     for (const path of paths) {
-      for (const method of ["GET", "POST", "PUT", "PATCH", "DELETE"]) {
+      for (const method of ["GET", "POST", "PUT", "PATCH", "DELETE", "PURGE"]) {
         if (method === right) continue;
         const response = await ask(path, { method });
         assert.equal(response.headers.get("allow")?.split(", ")[0], right, `${method} ${path}`);
