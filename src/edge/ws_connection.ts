@@ -93,7 +93,7 @@ export class SocketConnection implements Connection, SocketEvents {
     const { slowReaderMs, cursorMs } = this.#core.limits;
     const fullSinceMs = this.#outbox?.fullSinceMs;
     if (!this.#socket) {
-      if (nowMs - this.#cursorsToldMs >= HANDSHAKE_MS) this.closed();
+      if (nowMs - this.#cursorsToldMs >= HANDSHAKE_MS) this.#giveUp();
     } else if (fullSinceMs !== undefined) {
       if (nowMs - fullSinceMs >= slowReaderMs) this.end(slowReader());
     } else if (nowMs - this.#cursorsToldMs >= cursorMs) {
@@ -109,6 +109,12 @@ export class SocketConnection implements Connection, SocketEvents {
     this.#ended = error;
     this.#refuse(error, undefined);
     this.#close(error);
+  }
+
+  /** The handshake takes too long. Should it end after all, the socket is closed at once. */
+  #giveUp(): void {
+    this.#ended = new GroundwaveError("unavailable", "the handshake took too long");
+    this.closed();
   }
 
   /** The operations of a frame. @throws {GroundwaveError} if it cannot be taken as one. */

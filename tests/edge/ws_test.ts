@@ -292,12 +292,18 @@ Deno.test("a grant decides about each channel", async () => {
   leave();
 });
 
-Deno.test("a handshake that never ends gives its place back", async () => {
-  const { ask, host, edge } = fixture();
+Deno.test("a handshake that never ends gives its place back, and comes too late afterwards", async () => {
+  const { ask, host, edge, upstream } = fixture();
   await ask("/ws?channel=a", { headers: { upgrade: "websocket" } });
   assert.equal(host.timers, 1);
   await host.pass(12_000);
   assert.equal(host.timers, 0);
+  const socket = new FakeSocket(), events = host.upgraded?.events;
+  events?.open(socket);
+  await settle();
+  assert.deepEqual(socket.closedWith, { code: 4001, reason: "unavailable" });
+  assert.equal(upstream.subscriptions, 0);
+  events?.closed();
   await edge.drain();
 });
 
