@@ -75,6 +75,8 @@ export class Connections {
         connection = taker;
         this.#taken.add(taker);
         if (!this.#cancelTick) this.#tickSoon();
+        // The waves of a drain have passed what was still being prepared.
+        if (this.draining) taker.end(draining());
       },
       release: () => {
         if (released) return;

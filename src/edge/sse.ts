@@ -77,9 +77,9 @@ class SseReader implements Sink, Connection {
 
   /** @throws {GroundwaveError} if the subscription has ended by now. */
   stream(subscription: Subscription): ReadableStream<Uint8Array> {
-    if (this.#error) throw this.#error;
     this.#subscription = subscription;
     this.#place.take(this);
+    if (this.#error) throw this.#error;
     return new ReadableStream({
       start: (controller) => {
         this.#controller = controller;

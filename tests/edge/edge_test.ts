@@ -171,3 +171,19 @@ Deno.test("a drain refuses what is new and ends streams in waves, with the reaso
   await host.pass(2000);
   assert.equal(host.timers, 0);
 });
+
+Deno.test("a drain ends what was being prepared when it began", async () => {
+  const { ask, edge, host, upstream } = fixture();
+  const gate = Promise.withResolvers<void>();
+  upstream.gate = gate.promise;
+  const asked = ask("/sse?channel=a"), polled = ask("/poll?channel=a");
+  await settle();
+  const drained = edge.drain();
+  await settle();
+  gate.resolve();
+  assert.equal(await errorOf(await asked), "503 draining");
+  assert.deepEqual((await (await polled).json()).messages, []);
+  await drained;
+  assert.equal(upstream.subscriptions, 0);
+  assert.equal(host.timers, 0);
+});
