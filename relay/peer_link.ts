@@ -13,14 +13,13 @@ import {
   type Pull,
 } from "./protocol/frames.ts";
 import type { CatchUp } from "./protocol/log/catch_up.ts";
+import { MAX_UINT32 } from "./protocol/wire.ts";
 
 /** Version of the session protocol; a relay of another one is not asked. */
 export const SESSION_VERSION = 1;
 
 /** A peer that says nothing for so long while an answer is due is given up. */
 const SILENCE_MS = 5000;
-
-const MAX_PULL_ID = 0xffffffff;
 
 export interface LinkOptions {
   readonly clock: Clock;
@@ -52,7 +51,7 @@ export class PeerLink {
   /** Asks; resolves when the peer has answered all. Rejects when it cannot be reached, stalls, or speaks another version. */
   async ask(pull: Omit<Pull, "id" | "type">, answer: (part: CatchUp) => void): Promise<void> {
     if (this.#closed) throw new Error("the link is closed");
-    const id = this.#lastId = this.#lastId % MAX_PULL_ID + 1;
+    const id = this.#lastId = this.#lastId % MAX_UINT32 + 1;
     const done = Promise.withResolvers<void>();
     this.#asked.set(id, { answer, done });
     // Sending may fail with the link, which rejects `done` too: nobody must be left without a handler meanwhile.

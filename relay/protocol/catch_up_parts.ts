@@ -9,12 +9,10 @@ import { readMessage, writeMessage } from "./codec.ts";
 import type { AgedMessage, CatchUp } from "./log/catch_up.ts";
 import type { Message, Origin, Range, Seq, Vector } from "./message.ts";
 import { SLOT_COUNT, slotOf } from "./slot.ts";
-import { DecodeError, type WireReader, WireWriter } from "./wire.ts";
+import { DecodeError, MAX_UINT32, type WireReader, WireWriter } from "./wire.ts";
 
 /** A part is closed once it has reached this: it takes this and one item at most. */
 const PART_BYTES = 1024 * 1024;
-
-const MAX_UINT32 = 0xffffffff;
 
 /** Encodes a catch-up for the pull named `id`, part by part as they are asked for. */
 export function* catchUpParts(

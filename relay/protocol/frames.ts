@@ -9,16 +9,13 @@ import { isName, MAX_NAME_BYTES } from "./channel.ts";
 import type { CatchUp } from "./log/catch_up.ts";
 import type { Origin, Seq, Vector } from "./message.ts";
 import { SLOT_COUNT } from "./slot.ts";
-import { DecodeError, decoding, WireReader, WireWriter } from "./wire.ts";
+import { DecodeError, decoding, MAX_UINT32, WireReader, WireWriter } from "./wire.ts";
 
 /** Bytes of a frame at most, without its length. */
 export const MAX_FRAME_BYTES = 4 * 1024 * 1024;
 
 /** Bytes of the length that precedes each frame. */
 export const FRAME_HEADER_BYTES = 4;
-
-/** The largest id of a pull. */
-export const MAX_ID = 0xffffffff;
 
 const MAX_GROUP = 0xffff;
 const MAX_PORT = 0xffff;
@@ -185,7 +182,7 @@ export function readHello(reader: WireReader): Hello {
   let version = 0, node = "";
   let origin: Origin | undefined;
   reader.nested((tag) => {
-    if (tag === 1) version = reader.uint(MAX_ID);
+    if (tag === 1) version = reader.uint(MAX_UINT32);
     else if (tag === 2) origin = reader.origin();
     else if (tag === 3) node = reader.text(MAX_NAME_BYTES);
   });
@@ -200,7 +197,7 @@ export function readPull(reader: WireReader): Pull {
   const groups: number[] = [];
   const slots = new Map<number, Vector>();
   reader.nested((tag) => {
-    if (tag === 1) id = reader.uint(MAX_ID);
+    if (tag === 1) id = reader.uint(MAX_UINT32);
     else if (tag === 2) readSlotVector(reader, slots);
     else if (tag === 3) reader.uints(MAX_GROUP, groups);
   });
@@ -222,7 +219,7 @@ function readSlotVector(reader: WireReader, into: Map<number, Vector>): void {
 export function readPullDone(reader: WireReader): PullDone {
   let id = 0;
   reader.nested((tag) => {
-    if (tag === 1) id = reader.uint(MAX_ID);
+    if (tag === 1) id = reader.uint(MAX_UINT32);
   });
   return { type: "pull_done", id };
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { SLOT_COUNT } from "./slot.ts";
 
 /** A relay's name in ids and cursors: 48 random bits drawn at each start, as 8 base64url characters. */
 export type Origin = string;
@@ -70,6 +71,6 @@ export function parseMessageId(
   const parts = ID.exec(text);
   if (!parts) return undefined;
   const slot = parseInt(parts[2]!, 36), seq = parseInt(parts[3]!, 36);
-  if (slot >= 16384 || seq < 1 || !Number.isSafeInteger(seq)) return undefined;
+  if (slot >= SLOT_COUNT || seq < 1 || !Number.isSafeInteger(seq)) return undefined;
   return { origin: parts[1]!, slot, seq };
 }

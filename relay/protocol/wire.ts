@@ -23,6 +23,9 @@ export function decoding<T>(what: string, decode: () => T): T {
   }
 }
 
+/** The largest number of a `uint32` field. */
+export const MAX_UINT32 = 0xffffffff;
+
 const VARINT = 0;
 const LENGTH_DELIMITED = 2;
 

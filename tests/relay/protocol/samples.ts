@@ -4,10 +4,11 @@
  * @module
  */
 import { DIGITS } from "../../../relay/protocol/base64url.ts";
-import { type Announcement, type Frame, MAX_ID } from "../../../relay/protocol/frames.ts";
+import type { Announcement, Frame } from "../../../relay/protocol/frames.ts";
 import type { AgedMessage, CatchUp } from "../../../relay/protocol/log/catch_up.ts";
 import type { Message, Origin, Range, Seq } from "../../../relay/protocol/message.ts";
 import { SLOT_COUNT, slotOf } from "../../../relay/protocol/slot.ts";
+import { MAX_UINT32 } from "../../../relay/protocol/wire.ts";
 
 export type Random = () => number;
 
@@ -150,12 +151,12 @@ export function randomFrame(random: Random): Frame {
     () => ({ type: "hello", version: 1 + int(random, 9), origin: randomOrigin(random), node: "a" }),
     () => ({
       type: "pull",
-      id: int(random, MAX_ID),
+      id: int(random, MAX_UINT32),
       groups: some(random, 5, () => int(random, 33)),
       slots: new Map(randomSlots(random, 5).map((slot) => [slot, randomVector(random, 3)])),
     }),
-    () => ({ type: "catch_up", id: int(random, MAX_ID), catchUp: randomCatchUp(random) }),
-    () => ({ type: "pull_done", id: int(random, MAX_ID) }),
+    () => ({ type: "catch_up", id: int(random, MAX_UINT32), catchUp: randomCatchUp(random) }),
+    () => ({ type: "pull_done", id: int(random, MAX_UINT32) }),
     () => ({
       type: "origins",
       heard: [...randomVector(random, 5)].map(([origin, ageMs]) => ({ origin, ageMs })),
