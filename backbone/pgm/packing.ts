@@ -5,21 +5,21 @@
  * @module
  */
 import { PACKED_OVERHEAD } from "./encode.ts";
-import { LARGEST_TPDU } from "./packet.ts";
 
 /** What a payload costs beyond itself. */
 const PREFIX = 2;
 
-/** Room for prefixed payloads in one packet. */
-const ROOM = LARGEST_TPDU - PACKED_OVERHEAD;
-
 /**
  * How many payloads, from the front of those that wait, go into one packet: at least 1.
  *
+ * @param largestTpdu the largest packet, in bytes.
  * @param lengthAt the length of the payload at an index; undefined past the last.
  */
-export function packable(lengthAt: (index: number) => number | undefined): number {
-  let count = 0, room = ROOM;
+export function packable(
+  largestTpdu: number,
+  lengthAt: (index: number) => number | undefined,
+): number {
+  let count = 0, room = largestTpdu - PACKED_OVERHEAD;
   for (;;) {
     const length = lengthAt(count);
     if (length === undefined || PREFIX + length > room) return Math.max(count, 1);

@@ -18,6 +18,7 @@ import {
   decodePacket,
   isFrom,
   LARGEST_NAK,
+  LARGEST_TPDU,
   type Nak,
   type Packet,
   type Spm,
@@ -85,13 +86,13 @@ export class PgmSession {
       ...options,
       firstSqn: options.firstSqn ?? 0,
       pack: options.pack ?? true,
+      largestTpdu: LARGEST_TPDU,
       windowBytes: LIMITS.transmitWindowBytes,
       queueBytes: LIMITS.queueBytes,
     });
     this.#receiverOptions = {
       random,
       counters,
-      groupSize: () => this.#peers.size + 1,
       windowBytes: LIMITS.receiveWindowBytes,
       largestMessage: LARGEST_MESSAGE,
     };
@@ -145,11 +146,7 @@ export class PgmSession {
     if (nowMs < this.#peersWakeMs) return;
     this.#peersWakeMs = Infinity;
     for (const peer of this.#peers.values()) {
-      const { spmr, ask } = peer.handleTimeout(nowMs);
-      if (spmr) this.#requestSpm(peer.stream);
-      for (let at = 0; at < ask.length; at += LARGEST_NAK) {
-        this.#request(peer, ask.slice(at, at + LARGEST_NAK));
-      }
+      if (nowMs >= peer.nextTimeoutMs()) this.#wake(peer, nowMs);
       if (nowMs - peer.heardMs >= TIMING.peerExpiryMs) {
         this.#peers.delete(peer.stream);
         this.#options.counters.peers_expired++;
@@ -214,7 +211,17 @@ export class PgmSession {
         peer.handleSpmr(nowMs);
         break;
     }
+    // What is missing may have to be asked for at once.
+    if (nowMs >= peer.nextTimeoutMs()) this.#wake(peer, nowMs);
     this.#peersWakeMs = Math.min(this.#peersWakeMs, peer.nextTimeoutMs());
+  }
+
+  #wake(peer: Receiver, nowMs: number): void {
+    const { spmr, ask } = peer.handleTimeout(nowMs);
+    if (spmr) this.#requestSpm(peer.stream);
+    for (let at = 0; at < ask.length; at += LARGEST_NAK) {
+      this.#request(peer, ask.slice(at, at + LARGEST_NAK));
+    }
   }
 
   #discover(packet: Packet, nowMs: number): Receiver | undefined {

@@ -17,15 +17,12 @@ import {
   encodeSpm,
   FRAGMENT_OVERHEAD,
 } from "./encode.ts";
-import { DATA_BYTES, LARGEST_NAK, LARGEST_TPDU, type Stream } from "./packet.ts";
+import { DATA_BYTES, LARGEST_NAK, type Stream } from "./packet.ts";
 import { packable } from "./packing.ts";
 import { ahead, plus } from "./serial.ts";
 import { TIMING } from "./timing.ts";
 import { TransmitWindow } from "./transmit_window.ts";
 
-/** The largest payload that needs no fragments. */
-export const LARGEST_WHOLE = LARGEST_TPDU - DATA_BYTES;
-const LARGEST_FRAGMENT = LARGEST_TPDU - FRAGMENT_OVERHEAD;
 /**
  * SPMs before the first data, for one may be lost like any packet: what an OpenPGM receiver misses before it has heard an
  * SPM it gives up without a NAK.
@@ -40,6 +37,8 @@ export interface SourceOptions {
   readonly sourceNla: number;
   readonly groupNla: number;
   readonly firstSqn: number;
+  /** The largest packet, in bytes; what is added to it on its way to the socket comes on top. */
+  readonly largestTpdu: number;
   readonly windowBytes: number;
   /** The most bytes that wait to be sent; more are refused. */
   readonly queueBytes: number;
@@ -202,7 +201,7 @@ export class Source {
 
   #odata(nowMs: number): Uint8Array | undefined {
     const { budget, counters } = this.#options;
-    if (!this.#window.makeRoom(LARGEST_TPDU, nowMs)) {
+    if (!this.#window.makeRoom(this.#options.largestTpdu, nowMs)) {
       this.#blockedMs = Math.min(this.#blockedMs, this.#window.roomMs());
       return undefined;
     }
@@ -231,8 +230,9 @@ export class Source {
   #encodeNext(): Uint8Array {
     const payload = this.#queue.at(0);
     if (payload === undefined) throw new Error("nothing waits");
-    if (payload.length > LARGEST_WHOLE) return this.#encodeFragment(payload);
-    const count = this.#options.pack ? packable((index) => this.#queue.at(index)?.length) : 1;
+    const { pack, largestTpdu } = this.#options;
+    if (payload.length > largestTpdu - DATA_BYTES) return this.#encodeFragment(payload);
+    const count = pack ? packable(largestTpdu, (index) => this.#queue.at(index)?.length) : 1;
     const payloads = Array.from({ length: count }, () => this.#shift());
     this.#options.counters.messages_sent += count;
     const { stream } = this.#options;
@@ -246,7 +246,10 @@ export class Source {
     const sqn = plus(this.#window.lead, 1), { trail } = this.#window;
     const offset = this.#fragmentsTo;
     if (offset === 0) this.#fragmentsFrom = sqn;
-    const part = payload.subarray(offset, offset + LARGEST_FRAGMENT);
+    const part = payload.subarray(
+      offset,
+      offset + this.#options.largestTpdu - FRAGMENT_OVERHEAD,
+    );
     const fragment = { first: this.#fragmentsFrom, offset, length: payload.length };
     this.#fragmentsTo += part.length;
     if (this.#fragmentsTo === payload.length) {

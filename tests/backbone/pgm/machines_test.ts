@@ -3,6 +3,7 @@ import { drawBackoffMs } from "../../../backbone/pgm/backoff.ts";
 import { Budget } from "../../../backbone/pgm/budget.ts";
 import { Deque } from "../../../backbone/pgm/deque.ts";
 import { gsiText, parseGsi } from "../../../backbone/pgm/gsi.ts";
+import { LARGEST_TPDU } from "../../../backbone/pgm/packet.ts";
 import { packable } from "../../../backbone/pgm/packing.ts";
 import { Reassembler } from "../../../backbone/pgm/reassembly.ts";
 import { LARGEST_SPAN, ReceiveWindow } from "../../../backbone/pgm/receive_window.ts";
@@ -118,7 +119,7 @@ Deno.test("a budget saves no more than a burst while nothing is sent", () => {
 
 /** Requests of a receiver that draws the middle of each back-off. */
 function requests() {
-  const requests = new RepairRequests({ random: () => 0.5, groupSize: () => 2 });
+  const requests = new RepairRequests({ random: () => 0.5 });
   /** Lets time pass until something is asked for; answers when. */
   const askedMs = (fromMs: number, untilMs: number) => {
     for (let nowMs = fromMs; nowMs < untilMs; nowMs += 0.25) {
@@ -273,10 +274,14 @@ Deno.test("messages come out of fragments; a broken one harms no other", () => {
 
 Deno.test("payloads share a packet while they fit", () => {
   const lengths = (...all: number[]) => (index: number) => all[index];
-  equal(packable(lengths(200)), 1);
-  equal(packable(lengths(...Array(10).fill(200))), 7);
-  equal(packable(lengths(287, 287, 287, 287, 283)), 4, "each costs its length prefix");
-  equal(packable(lengths(1448, 1)), 1);
-  equal(packable(lengths(5000, 1)), 1);
-  equal(packable(lengths(1, 5000)), 1);
+  equal(packable(LARGEST_TPDU, lengths(200)), 1);
+  equal(packable(LARGEST_TPDU, lengths(...Array(10).fill(200))), 7);
+  equal(
+    packable(LARGEST_TPDU, lengths(287, 287, 287, 287, 283)),
+    4,
+    "each costs its length prefix",
+  );
+  equal(packable(LARGEST_TPDU, lengths(1448, 1)), 1);
+  equal(packable(LARGEST_TPDU, lengths(5000, 1)), 1);
+  equal(packable(LARGEST_TPDU, lengths(1, 5000)), 1);
 });
