@@ -113,7 +113,8 @@ export class Receiver {
     if (!this.#window.lacks(sqn)) {
       this.#options.counters.duplicates++;
     } else if (this.#window.take(sqn, data)) {
-      this.#requests.remove(sqn, nowMs);
+      const late = this.#requests.remove(sqn, nowMs) && data.type === "odata";
+      if (late) this.#requests.reordered(nowMs);
     } else {
       this.#options.counters.dropped_full++;
       if (!this.#requests.has(sqn)) this.#requests.add([sqn], nowMs);

@@ -10,6 +10,7 @@
  * @module
  */
 import { drawBackoffMs } from "./backoff.ts";
+import { GroupSize } from "./group_size.ts";
 import { RoundTrip } from "./round_trip.ts";
 import { TIMING } from "./timing.ts";
 
@@ -22,6 +23,8 @@ interface Request {
   readonly sinceMs: number;
   /** When we asked for it; undefined if another did. */
   askedMs: number | undefined;
+  /** Our own NAK for it was not heard yet: the network brings us what we send, too. */
+  echo: boolean;
   tries: number;
 }
 
@@ -36,11 +39,16 @@ export interface Due {
 /** A wait grows with each try to at most so many times itself: a silent source is not worth a flood. */
 const LARGEST_GROWTH = 4;
 
+/** So few receivers need no back-off: that some of them ask for the same costs less than waiting. */
+const FEW = 3.5;
+/** Without back-off, what is found missing within this time of a NAK goes into one. */
+const GATHER_MS = 1;
+/** How long overtaken packets are remembered: whoever asks at once then asks for what is only late (RFC 8985 §3.2). */
+const REORDERING_MS = 10_000;
+
 export interface RequestsOptions {
   /** A random number, 0 ≤ n < 1. */
   readonly random: () => number;
-  /** About how many receivers the group has. */
-  readonly groupSize: () => number;
 }
 
 export class RepairRequests {
@@ -49,6 +57,9 @@ export class RepairRequests {
   /** From NAK to NCF: the network alone. From NAK to RDATA: what the source has to repair before it, too. */
   readonly #toNcf = new RoundTrip();
   readonly #toData = new RoundTrip();
+  readonly #groupSize = new GroupSize();
+  #reorderedMs = -Infinity;
+  #askedMs = -Infinity;
   #wakeMs = Infinity;
 
   constructor(options: RequestsOptions) {
@@ -73,6 +84,7 @@ export class RepairRequests {
         deadlineMs,
         sinceMs: nowMs,
         askedMs: undefined,
+        echo: false,
         tries: 0,
       });
     }
@@ -88,6 +100,11 @@ export class RepairRequests {
     return this.#requests.delete(sqn);
   }
 
+  /** A packet that was missing came by itself: others may, too. */
+  reordered(nowMs: number): void {
+    this.#reorderedMs = nowMs;
+  }
+
   /** The source confirmed requests: data is on its way. */
   confirm(sqns: readonly number[], nowMs: number): void {
     for (const sqn of sqns) {
@@ -99,17 +116,22 @@ export class RepairRequests {
     }
   }
 
-  /** Another receiver asked; answers how many of our own requests that spares. */
+  /** Somebody asked, perhaps ourselves; answers how many of our own requests that spares. */
   suppress(sqns: readonly number[], nowMs: number): number {
-    let spared = 0;
+    let spared = 0, own = false;
     for (const sqn of sqns) {
       const request = this.#requests.get(sqn);
+      if (request?.echo) {
+        own = true;
+        request.echo = false;
+      }
       if (request?.state !== "back-off") continue;
       request.state = "wait-ncf";
       request.askedMs = undefined;
       request.deadlineMs = this.#wait(this.#toNcf, request, nowMs);
       spared++;
     }
+    if (!own) this.#groupSize.heardOther();
     return spared;
   }
 
@@ -139,6 +161,10 @@ export class RepairRequests {
       if (request.state !== "back-off") awaited++;
       this.#wakeMs = Math.min(this.#wakeMs, request.deadlineMs);
     }
+    if (ask.length > 0) {
+      this.#askedMs = nowMs;
+      this.#groupSize.asked();
+    }
     return { ask, lost };
   }
 
@@ -147,6 +173,7 @@ export class RepairRequests {
     if (request.state === "back-off" && mayAsk) {
       request.state = "wait-ncf";
       request.askedMs = nowMs;
+      request.echo = true;
       request.deadlineMs = this.#wait(this.#toNcf, request, nowMs);
       return true;
     }
@@ -157,8 +184,11 @@ export class RepairRequests {
   }
 
   #backoff(nowMs: number): number {
-    const { random, groupSize } = this.#options;
-    const deadline = nowMs + drawBackoffMs(this.#toNcf.backoffMs, groupSize(), random());
+    const receivers = this.#groupSize.estimate;
+    const atOnce = receivers <= FEW && nowMs - this.#reorderedMs > REORDERING_MS;
+    const deadline = atOnce
+      ? Math.max(nowMs, this.#askedMs + GATHER_MS)
+      : nowMs + drawBackoffMs(this.#toNcf.backoffMs, receivers, this.#options.random());
     this.#wakeMs = Math.min(this.#wakeMs, deadline);
     return deadline;
   }

@@ -21,9 +21,9 @@ export const TIMING = {
   /** A full transmit window gives up what is older than this for new data; what is younger makes the caller wait. */
   windowLeastMs: 250,
   /** A source ignores a repeated request within this time: others' NAKs for the same loss are under way. */
-  lingerMs: 4,
+  lingerMs: 2,
   /** The largest NAK back-off before a round trip was measured, and its bounds after. */
   backoffMs: { first: 2, least: 1, most: 10 },
   /** How long to wait for NCF and for RDATA, the same way. Longer than the linger, or the repeated NAK would be ignored. */
-  waitMs: { first: 10, least: 5, most: 50 },
+  waitMs: { first: 10, least: 3, most: 50 },
 } as const;
