@@ -18,7 +18,7 @@ interface Need {
 }
 
 /** Suites in network namespaces. */
-const LABS = /^tests\/(interop\/|scripts\/lan_test\.ts$)/;
+const LABS = /^tests\/(interop\/|scripts\/lan_test\.ts$|cli\/doctor_lan_test\.ts$)/;
 const INTEROP = /^tests\/interop\//;
 
 const NEEDS: readonly Need[] = [

@@ -15,7 +15,7 @@ const REMEMBERED = 64;
 /** What became of the exchange with one other doctor. */
 export interface PeerReport {
   readonly address: string;
-  /** Of its probes to the group, how many came, since the first sign of it. */
+  /** Of its probes to the group, how many came, and how many it sent from the first that came to the last. */
   readonly heard: number;
   readonly sent: number;
   /** Whether it hears our probes. */
@@ -29,9 +29,9 @@ export interface PeerReport {
 interface Peer {
   readonly address: string;
   heard: number;
-  /** Its probes that can have come: from the first sign of it to the last. */
-  readonly sentFrom: number;
-  sentTo: number;
+  /** The numbers of the first and the last of them. */
+  first: number;
+  last: number;
   hearsUs: boolean;
   readonly roundTripsMs: number[];
   answers: number;
@@ -61,12 +61,13 @@ export class Exchange {
     nowMs: number,
   ): Omit<Message, "groundwave"> | undefined {
     if (message.id === this.#id) return undefined;
-    const peer = this.#peer(message, address);
+    const peer = this.#peer(message.id, address);
     if (peer === undefined) return undefined;
-    peer.sentTo = Math.max(peer.sentTo, message.sent);
     peer.hearsUs ||= message.hears.includes(this.#id);
     if (message.answers === undefined) {
       peer.heard++;
+      peer.first = Math.min(peer.first, message.sent);
+      peer.last = Math.max(peer.last, message.sent);
       return { ...this.#message(), answers: { id: message.id, sent: message.sent } };
     }
     const sentMs = this.#sentMs.get(message.answers.sent);
@@ -81,7 +82,7 @@ export class Exchange {
     return [...this.#peers.values()].map((peer) => ({
       address: peer.address,
       heard: peer.heard,
-      sent: peer.sentTo - peer.sentFrom,
+      sent: peer.heard && peer.last - peer.first + 1,
       hearsUs: peer.hearsUs,
       answers: peer.answers,
       roundTripMs: median(peer.roundTripsMs),
@@ -93,15 +94,14 @@ export class Exchange {
     return { id: this.#id, sent: this.#sent, hears: heard.map(([id]) => id) };
   }
 
-  #peer({ id, sent, answers }: Message, address: string): Peer | undefined {
+  #peer(id: string, address: string): Peer | undefined {
     const known = this.#peers.get(id);
     if (known || this.#peers.size >= MOST_PEERS) return known;
     const peer: Peer = {
       address,
       heard: 0,
-      // The first sign is a probe that came, or an answer when the last probe did not.
-      sentFrom: answers === undefined ? sent - 1 : sent,
-      sentTo: sent,
+      first: Infinity,
+      last: 0,
       hearsUs: false,
       roundTripsMs: [],
       answers: 0,

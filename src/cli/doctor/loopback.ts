@@ -6,7 +6,6 @@
 import { newOrigin } from "../../../relay/new_origin.ts";
 import { openUdp, type Target } from "../../../backbone/udp.ts";
 import { type Finding, ok, trouble } from "./finding.ts";
-import { decodeMessage, encodeMessage } from "./probe.ts";
 
 const PATIENCE_MS = 1_000;
 const REPEAT_MS = 100;
@@ -41,13 +40,15 @@ function explain(error: unknown, { port }: Target): [says: string, mend: string]
 
 /** Milliseconds there and back; undefined if nothing came. */
 async function returnTrip(interfaceAddress: string, group: Target): Promise<number | undefined> {
-  const id = newOrigin(), back = Promise.withResolvers<number | undefined>();
+  // Other doctors on the LAN hear it too, and must not take us for one that waits for them.
+  const text = `groundwave loopback ${newOrigin()}`;
+  const back = Promise.withResolvers<number | undefined>();
   const error = (_kind: string, cause: unknown) => back.reject(cause);
   const socket = await openUdp({ interfaceAddress, error });
-  let sent = 0, sentMs = 0;
+  let sentMs = 0;
   const probe = () => {
     sentMs = performance.now();
-    void socket.send(encodeMessage({ id, sent: ++sent, hears: [] }), group);
+    void socket.send(new TextEncoder().encode(text), group);
   };
   const repeat = setInterval(probe, REPEAT_MS);
   const late = setTimeout(() => back.resolve(undefined), PATIENCE_MS);
@@ -56,7 +57,8 @@ async function returnTrip(interfaceAddress: string, group: Target): Promise<numb
   try {
     await socket.join(group, {
       datagram: (bytes) => {
-        if (decodeMessage(bytes)?.id === id) back.resolve(performance.now() - sentMs);
+        if (new TextDecoder().decode(bytes) !== text) return;
+        back.resolve(performance.now() - sentMs);
       },
       error,
     });
