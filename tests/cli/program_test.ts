@@ -3,7 +3,10 @@ import config from "../../deno.json" with { type: "json" };
 import { run } from "../../src/cli/program.ts";
 import { fakeTerminal, type Surroundings } from "../support/terminal.ts";
 
-const COMMANDS = ["dev", "serve", "publish", "subscribe"];
+const COMMANDS = [
+  ...["dev", "serve", "publish", "subscribe", "doctor"],
+  ...["pgm send", "pgm recv", "pgm dump"],
+];
 
 async function groundwave(args: string[], surroundings?: Surroundings) {
   const terminal = fakeTerminal(surroundings);
@@ -13,7 +16,7 @@ async function groundwave(args: string[], surroundings?: Surroundings) {
 }
 
 Deno.test("--version is the version, everywhere", async () => {
-  for (const args of [[], ...COMMANDS.map((name) => [name])]) {
+  for (const args of [[], ...COMMANDS.map((name) => name.split(" "))]) {
     const expected = { code: 0, out: `groundwave ${config.version}\n`, err: "" };
     assert.deepEqual(await groundwave([...args, "--version"]), expected);
   }
@@ -57,7 +60,7 @@ Example:
 
 Deno.test("every help is short, fits the screen and has an example", async () => {
   for (const name of COMMANDS) {
-    const { code, out } = await groundwave([name, "--help"]);
+    const { code, out } = await groundwave([...name.split(" "), "--help"]);
     assert.equal(code, 0);
     const lines = out.split("\n");
     assert(lines.length <= 30, `${name}: ${lines.length} lines`);
