@@ -57,6 +57,7 @@ const CLOCK: ReadonlyMap<string, string> = new Map([
   ["setImmediate", "say when to be woken, or take a Clock"],
   ["clearTimeout", "say when to be woken, or take a Clock"],
   ["clearInterval", "say when to be woken, or take a Clock"],
+  ["AbortSignal.timeout", "take a Clock"],
   ["Math.random", "take a `random: () => number`"],
   ["crypto.getRandomValues", "take a `random: () => number`"],
   ["crypto.randomUUID", "take a `random: () => number`"],
