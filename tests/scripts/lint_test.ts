@@ -55,6 +55,7 @@ const cases: [path: string, source: string, ...expected: string[]][] = [
     `Math["random"]();`,
     "performance.now();",
     "setTimeout(f, 1);",
+    "AbortSignal.timeout(1);",
     "const g = { setInterval };",
     "crypto.getRandomValues(b);",
     "crypto.randomUUID();",
