@@ -23,7 +23,7 @@ const MAX_BUFFERED = 8 * 1024 * 1024;
 const MAX_TEXT_CHARS = 256 * 1024;
 const MAX_BINARY_BYTES = 32 * 1024;
 
-/** What a frame is filled with at most, but for one longer operation: well below 1000 of the shortest, its other bound. */
+/** What a frame is filled with at most, but for one longer operation: well below the 10,000 operations that a relay takes. */
 const FRAME_CHARS = 32 * 1024;
 
 /** Opens a WebSocket link. */
