@@ -58,15 +58,9 @@ export class Announcer {
     this.#pump();
   }
 
-  /** Something else of a peer was heard. */
+  /** Something else of a relay was heard: it is there, whatever became of its announcements. */
   alive(origin: string): void {
     this.#membership.handleTraffic(origin, this.#options.clock.nowMs());
-  }
-
-  /** A peer refused a connection. */
-  gone(origin: string): void {
-    this.#membership.handleGone(origin);
-    this.#pump();
   }
 
   close(): void {

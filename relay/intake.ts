@@ -59,7 +59,7 @@ export class Intake implements BackboneEvents {
   message(group: Group, origin: string, payload: Uint8Array): void {
     try {
       if (group === CONTROL) this.#announcement(origin, payload);
-      else this.#message(payload);
+      else this.#message(origin, payload);
     } catch (error) {
       this.counters.malformed += 1;
       this.#complain(group, origin, error);
@@ -82,11 +82,13 @@ export class Intake implements BackboneEvents {
     announcer.heard(announcement);
   }
 
-  #message(payload: Uint8Array): void {
+  #message(origin: string, payload: Uint8Array): void {
+    const { announcer, logs, sync } = this.#options;
+    announcer.alive(origin);
     const message = decodeMessage(payload);
-    const result = this.#options.logs.append(message);
+    const result = logs.append(message);
     this.counters[result] += 1;
-    if (result === "held") this.#options.sync.held(message.slot);
+    if (result === "held") sync.held(message.slot);
   }
 
   #complain(group: Group, origin: string, error: unknown): void {
