@@ -5,7 +5,7 @@
  */
 import type { Clock } from "../backbone/clock.ts";
 import { type LogOptions, SlotLog } from "./protocol/log/log.ts";
-import type { Message } from "./protocol/message.ts";
+import type { Message, Vector } from "./protocol/message.ts";
 
 export interface LogsOptions {
   readonly clock: Clock;
@@ -21,6 +21,8 @@ const WAKE_QUANTUM_MS = 100;
 const FREE_TO = 7 / 8;
 const FREE_BATCH = 256;
 
+const NOWHERE: Vector = new Map();
+
 interface Slot {
   readonly log: SlotLog;
   /** The wake-up it is listed under, in quanta; undefined when it needs none. */
@@ -35,6 +37,7 @@ export class Logs {
   readonly #wakes = new Map<number, Set<number>>();
   readonly #cancels = new Map<number, () => void>();
   #bytes = 0;
+  #closed = false;
 
   constructor(options: LogsOptions) {
     this.#options = options;
@@ -60,6 +63,11 @@ export class Logs {
     return this.#slot(slot).log;
   }
 
+  /** Where a slot's log stands: nowhere without one. */
+  vectorOf(slot: number): Vector {
+    return this.peek(slot)?.vector ?? NOWHERE;
+  }
+
   /** The slots that have a log. */
   slots(): readonly number[] {
     return [...this.#slots.keys()];
@@ -73,14 +81,17 @@ export class Logs {
     return result;
   }
 
-  /** Sees to wake-ups and the bound after a log was changed by other means than {@link append}. */
-  touched(slot: number): void {
-    const held = this.#slots.get(slot);
-    if (held) this.#settle(held, slot);
+  /** Sees to wake-ups and the bound after a log was changed by other means than {@link append}; lets it go if it is idle. */
+  touched(number: number): void {
+    const slot = this.#slots.get(number);
+    if (!slot || this.#closed) return;
+    if (slot.log.idle) this.#letGo(slot, number);
+    else this.#settle(slot, number);
   }
 
   /** Cancels every timer. */
   close(): void {
+    this.#closed = true;
     for (const cancel of this.#cancels.values()) cancel();
     this.#cancels.clear();
     this.#wakes.clear();
@@ -126,12 +137,11 @@ export class Logs {
       if (!slot) continue;
       slot.wakeAt = undefined;
       slot.log.tick(this.#options.clock.nowMs());
-      if (slot.log.idle) this.#let(slot, number);
-      else this.#settle(slot, number);
+      this.touched(number);
     }
   }
 
-  #let(slot: Slot, number: number): void {
+  #letGo(slot: Slot, number: number): void {
     this.#bytes -= slot.bytes;
     this.#slots.delete(number);
   }
@@ -142,7 +152,7 @@ export class Logs {
     slot.bytes = bytes;
   }
 
-  /** Drops the oldest entries of the whole process until there is room again. */
+  /** Drops the oldest entries of the whole process, a batch of one slot at a time, until there is room again. */
   #free(): void {
     const target = this.#options.maxBytes * FREE_TO;
     while (this.#bytes > target) {

@@ -82,7 +82,7 @@ export class Publisher {
 
   /** Whether `stated` names what this relay has not seen. */
   #isAhead(slot: number, stated: Vector): boolean {
-    return !covers(this.#options.logs.of(slot).vector, stated);
+    return !covers(this.#options.logs.vectorOf(slot), stated);
   }
 
   /**
@@ -90,7 +90,7 @@ export class Publisher {
    * (model counter-example 1).
    */
   #existing(slot: number, stated: Vector): Vector {
-    const known = this.#options.logs.of(slot).vector;
+    const known = this.#options.logs.vectorOf(slot);
     const cut = new Map<Origin, number>();
     for (const [origin, seq] of stated) {
       const upTo = Math.min(seq, known.get(origin) ?? 0);

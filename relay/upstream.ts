@@ -24,6 +24,7 @@ import type {
   Subscription,
   Upstream,
 } from "./protocol/upstream.ts";
+import { covers } from "./protocol/vector.ts";
 import type { Publisher } from "./publisher.ts";
 import { RelaySubscription, type SubscriptionHooks } from "./subscription.ts";
 
@@ -120,13 +121,14 @@ export class RelayUpstream implements Upstream {
     start: SubscribeRequest["start"],
   ): Promise<() => void> {
     if (this.#draining) throw draining();
-    const { groups, table } = this.#options;
+    const { groups, logs, table } = this.#options;
     const wanted = [...new Set([...slots.keys()].map((slot) => table.groupOf(slot)))];
     const entered = await Promise.allSettled(wanted.map((group) => groups.acquire(group)));
     const release = () => {
       wanted.forEach((group, i) => {
         if (entered[i]?.status === "fulfilled") groups.release(group);
       });
+      for (const slot of slots.keys()) logs.touched(slot);
     };
     const failed = entered.find((result) => result.status === "rejected");
     if (failed) {
@@ -144,14 +146,11 @@ export class RelayUpstream implements Upstream {
 
   /** A cursor ahead of the log is no error: what it names may be on its way, or on a peer (DESIGN "Forgetting"). */
   async #reach(slots: ReadonlyMap<number, unknown>, cursor: Cursor): Promise<void> {
+    const { logs, pull } = this.#options;
     const ahead = [...cursor.slots].filter(([slot, vector]) =>
-      slots.has(slot) && [...vector].some(([origin, seq]) => seq > this.#reached(slot, origin))
+      slots.has(slot) && !covers(logs.vectorOf(slot), vector)
     );
-    await Promise.all(ahead.map(([slot]) => this.#options.pull(slot)));
-  }
-
-  #reached(slot: number, origin: string): number {
-    return this.#options.logs.peek(slot)?.vector.get(origin) ?? 0;
+    await Promise.all(ahead.map(([slot]) => pull(slot)));
   }
 
   #open(

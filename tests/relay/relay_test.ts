@@ -158,3 +158,16 @@ Deno.test("peers come into view and leave it", () =>
     await b.close();
     await until(() => metric(a, "relay_peers") === 0, "b has left");
   }));
+
+Deno.test("channels that were only looked at cost nothing afterwards", () =>
+  withRelays(1, async ([a]) => {
+    assert.ok(a);
+    const channels = Array.from({ length: 100 }, (_, i) => `idle ${i}`);
+    await a.upstream.read({ channels, start: "earliest", limit: 10 });
+    const followed = await follow(a, "live", "one");
+    const after = { slots: new Map([[7, new Map([["stranger", 3]])]]), asOfMs: undefined };
+    await a.upstream.publish({ channel: "one", data: "x", after });
+    await followed.sink.until(1);
+    followed.subscription.close();
+    assert.equal(metric(a, "relay_slots"), 1, "where something was published");
+  }));

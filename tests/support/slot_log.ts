@@ -16,17 +16,18 @@ export const FORGET_MS = 24 * 3_600_000;
 /** Origins, as the model's counter-examples call them. */
 export const A = "relayAAA", B = "relayBBB", C = "relayCCC", D = "relayDDD";
 
-export function newLog(self: Origin = "relaySSS", options: Partial<LogOptions> = {}): SlotLog {
-  return new SlotLog(SLOT, {
-    self,
-    maxCount: 1000,
-    maxAgeMs: MAX_AGE_MS,
-    holdMs: HOLD_MS,
-    forgetMs: FORGET_MS,
-    asOfMs: () => Date.UTC(2026, 0, 1),
-    known: () => false,
-    ...options,
-  });
+export const LOG_OPTIONS: LogOptions = {
+  self: "relaySSS",
+  maxCount: 1000,
+  maxAgeMs: MAX_AGE_MS,
+  holdMs: HOLD_MS,
+  forgetMs: FORGET_MS,
+  asOfMs: () => Date.UTC(2026, 0, 1),
+  known: () => false,
+};
+
+export function newLog(self = LOG_OPTIONS.self, options: Partial<LogOptions> = {}): SlotLog {
+  return new SlotLog(SLOT, { ...LOG_OPTIONS, self, ...options });
 }
 
 export function message(origin: Origin, seq: Seq, channel = "a", after?: [Origin, Seq][]): Message {

@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { Logs } from "../../relay/logs.ts";
+import type { SlotLog } from "../../relay/protocol/log/log.ts";
+import { A, FORGET_MS, LOG_OPTIONS, MAX_AGE_MS, message, SLOT } from "../support/slot_log.ts";
+import { VirtualClock } from "../support/virtual_clock.ts";
+
+function setUp(maxBytes = 1_000_000) {
+  const clock = new VirtualClock();
+  const logs = new Logs({ clock, log: LOG_OPTIONS, maxBytes });
+  const append = (seq: number, slot = SLOT) => logs.append({ ...message(A, seq), slot });
+  return { clock, logs, append };
+}
+
+function heldBy(log: SlotLog | undefined): number[] {
+  return log?.catchUp(new Map(), 0).messages.map(({ message }) => message.seq) ?? [];
+}
+
+Deno.test("a log that nobody reads and nothing was put into is let go", () => {
+  const { clock, logs } = setUp();
+  const reader = logs.of(SLOT).open(["a"], "live", clock.nowMs(), { sink: () => true });
+  logs.touched(SLOT);
+  assert.equal(logs.count, 1);
+  reader.close();
+  logs.touched(SLOT);
+  assert.equal(logs.count, 0);
+  assert.deepEqual(logs.vectorOf(SLOT), new Map());
+  assert.equal(logs.count, 0, "asking makes none");
+});
+
+Deno.test("messages are dropped by age without anybody asking, and the log when its origins are", () => {
+  const { clock, logs, append } = setUp();
+  append(1);
+  assert.ok(logs.bytes > 0);
+  clock.advance(MAX_AGE_MS + 200);
+  assert.equal(logs.bytes, 0);
+  assert.deepEqual(logs.vectorOf(SLOT).get(A), 1);
+  clock.advance(FORGET_MS);
+  assert.equal(logs.count, 0);
+});
+
+Deno.test("all logs together keep to the bound of bytes; the oldest goes first, in whatever slot", () => {
+  const { clock, logs, append } = setUp(100_000);
+  for (let n = 0; n < 900; n++) {
+    append(1 + Math.floor(n / 3), SLOT + n % 3);
+    assert.ok(logs.bytes <= 100_000, `${logs.bytes} bytes`);
+    clock.advance(1);
+  }
+  assert.ok(logs.bytes > 75_000, "no more is dropped than must be");
+  for (const slot of [SLOT, SLOT + 1, SLOT + 2]) {
+    const kept = heldBy(logs.peek(slot));
+    assert.equal(kept.at(-1), 300);
+    assert.ok(kept.length > 30 && kept.length < 120, `${kept.length} of slot ${slot}`);
+  }
+});
+
+Deno.test("closed, it wakes nobody", () => {
+  const { clock, logs, append } = setUp();
+  append(1);
+  logs.close();
+  clock.advance(2 * MAX_AGE_MS);
+  assert.deepEqual(heldBy(logs.peek(SLOT)), [1]);
+});
