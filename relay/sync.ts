@@ -109,37 +109,54 @@ export class Sync {
   /** What every peer in view has said it lacks need not be waited for any longer (DESIGN "append"). */
   async #resolveHolds(slot: number): Promise<void> {
     const { logs, clock } = this.#options;
-    const before = logs.peek(slot)?.missing() ?? [];
+    const before = this.#missing(slot);
     const lonely = this.#options.peers().length === 0;
     if (before.length > 0 && !lonely && await this.#pullSlot(slot)) {
-      const still = intersection(before, logs.peek(slot)?.missing() ?? []);
+      const still = intersection(before, this.#missing(slot));
       if (still.length > 0) {
         logs.peek(slot)?.lacked(still, clock.nowMs());
         logs.touched(slot);
       }
     }
-    if ((logs.peek(slot)?.missing() ?? []).length > 0) {
+    if (this.#missing(slot).length > 0) {
       this.#after(HOLD_RETRY_MS, () => void this.#resolveHolds(slot));
     } else this.#holds.delete(slot);
   }
 
   #places(slots: readonly number[]): ReadonlyMap<number, Vector> {
-    return new Map(slots.map((slot) => [slot, new Map(this.#options.logs.peek(slot)?.vector)]));
+    return new Map(slots.map((slot) => [slot, new Map(this.#options.logs.vectorOf(slot))]));
   }
 
+  #missing(slot: number): readonly Range[] {
+    return this.#options.logs.peek(slot)?.missing() ?? [];
+  }
+
+  /** Asks a peer and merges its answer; false if there was none. */
   async #ask(peer: Announcement, pull: PullRequest): Promise<boolean> {
+    const outrun = await this.#askOnce(peer, pull);
+    if (!outrun || outrun.length === 0) return outrun !== undefined;
+    const again = await this.#askOnce(peer, { groups: [], slots: this.#places(outrun) });
+    return again?.length === 0;
+  }
+
+  /**
+   * Answers the slots whose answer was thrown away: their logs forgot meanwhile what they had asked from (DESIGN "Catch-up
+   * is a resume"). Undefined if the peer did not answer.
+   */
+  async #askOnce(peer: Announcement, pull: PullRequest): Promise<number[] | undefined> {
     const { logs, clock } = this.#options;
+    const outrun: number[] = [];
     this.#pulls += 1;
     try {
       await this.#options.ask(peer, pull, (part) => {
-        logs.of(part.slot).merge(part, clock.nowMs());
+        if (!logs.of(part.slot).merge(part, clock.nowMs())) outrun.push(part.slot);
         logs.touched(part.slot);
-        if (logs.of(part.slot).missing().length > 0) this.held(part.slot);
+        if (this.#missing(part.slot).length > 0) this.held(part.slot);
       });
-      return true;
+      return outrun;
     } catch {
       this.#failures += 1;
-      return false;
+      return undefined;
     }
   }
 

@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { Announcer } from "../../relay/announcer.ts";
+import { CONTROL, Intake } from "../../relay/intake.ts";
+import { Logs } from "../../relay/logs.ts";
+import { Origins } from "../../relay/origins.ts";
+import { encodeMessage } from "../../relay/protocol/codec.ts";
+import { encodeAnnouncement } from "../../relay/protocol/frames.ts";
+import { slotOf } from "../../relay/protocol/slot.ts";
+import { Sync } from "../../relay/sync.ts";
+import { A, B, LOG_OPTIONS, message } from "../support/slot_log.ts";
+import { VirtualClock } from "../support/virtual_clock.ts";
+
+const GROUP = 1;
+const GARBAGE = Uint8Array.of(255);
+
+function setUp() {
+  const clock = new VirtualClock(), said: string[] = [], origins = new Origins();
+  const logs = new Logs({ clock, log: LOG_OPTIONS, maxBytes: 1_000_000 });
+  const announcer = new Announcer({
+    clock,
+    origin: LOG_OPTIONS.self,
+    self: () => ({ node: "n", region: "r", host: "h", port: 1, groups: [], tableEpoch: 0 }),
+    send: () => {},
+    joined: ({ origin }) => said.push(`joined ${origin}`),
+    left: ({ origin }) => said.push(`left ${origin}`),
+  });
+  const sync = new Sync({
+    clock,
+    logs,
+    table: { epoch: 0, count: 1, groupOf: () => GROUP },
+    peers: () => announcer.peers,
+    settled: announcer.settled,
+    ask: () => Promise.resolve(),
+  });
+  const log = (_level: string, text: string) => void said.push(text);
+  return {
+    clock,
+    said,
+    origins,
+    logs,
+    announcer,
+    intake: new Intake({ clock, logs, sync, announcer, origins, log }),
+  };
+}
+
+function announcement(origin: string): Uint8Array {
+  return encodeAnnouncement({
+    ...{ origin, node: "n", region: "r", host: "h", port: 1 },
+    ...{ groups: [], tableEpoch: 0, solicit: false },
+  });
+}
+
+function payload(seq: number): Uint8Array {
+  return encodeMessage({ ...message(A, seq), slot: slotOf("a") });
+}
+
+Deno.test("messages go to their logs, and are counted by what those made of them", () => {
+  const { intake, logs } = setUp();
+  for (const seq of [1, 1, 3, 2]) intake.message(GROUP, A, payload(seq));
+  const { delivered, duplicate, held } = intake.counters;
+  assert.deepEqual({ delivered, duplicate, held }, { delivered: 2, duplicate: 1, held: 1 });
+  assert.equal(logs.vectorOf(slotOf("a")).get(A), 3);
+});
+
+Deno.test("who is heard stays in view, though its announcements are lost", () => {
+  const { intake, announcer, origins, clock, said } = setUp();
+  announcer.start();
+  intake.message(CONTROL, A, announcement(A));
+  intake.message(CONTROL, B, announcement(B));
+  clock.advance(1000);
+  intake.message(GROUP, A, payload(1));
+  clock.advance(1000);
+  assert.deepEqual(announcer.peers.map(({ origin }) => origin), [A]);
+  assert.deepEqual(said, [`joined ${A}`, `joined ${B}`, `left ${B}`]);
+  assert.ok(origins.knows(B, clock.nowMs()), "a cursor may name it all the same");
+  announcer.close();
+});
+
+Deno.test("garbage and what speaks for another is dropped, and complained of now and then", () => {
+  const { intake, announcer, clock, said } = setUp();
+  intake.message(GROUP, A, GARBAGE);
+  intake.message(CONTROL, A, GARBAGE);
+  intake.message(CONTROL, A, announcement(B));
+  clock.advance(10_000);
+  intake.message(GROUP, A, new Uint8Array());
+  assert.equal(intake.counters.malformed, 4);
+  assert.equal(said.length, 2);
+  assert.deepEqual(announcer.peers, []);
+});

@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { Logs } from "../../relay/logs.ts";
+import type { CatchUp } from "../../relay/protocol/log/catch_up.ts";
+import type { Announcement } from "../../relay/protocol/frames.ts";
+import type { Message, Origin, Vector } from "../../relay/protocol/message.ts";
+import { type PullRequest, Sync } from "../../relay/sync.ts";
+import { A, appendAll, B, LOG_OPTIONS, message, newLog, SLOT } from "../support/slot_log.ts";
+import { VirtualClock } from "../support/virtual_clock.ts";
+
+type Answer = (pull: PullRequest, answer: (part: CatchUp) => void) => void | Promise<void>;
+
+/** A relay's fetching side beside peers that answer as told. */
+function setUp(answers: Readonly<Record<Origin, Answer>>) {
+  const clock = new VirtualClock(), asked: PullRequest[] = [];
+  const logs = new Logs({ clock, log: LOG_OPTIONS, maxBytes: 1_000_000 });
+  const sync = new Sync({
+    clock,
+    logs,
+    table: { epoch: 0, count: 1, groupOf: () => 1 },
+    peers: () => Object.keys(answers).map(peer),
+    settled: Promise.resolve(),
+    ask: async ({ origin }, pull, answer) => {
+      asked.push(pull);
+      await answers[origin]?.(pull, answer);
+    },
+  });
+  /** As the intake does it. */
+  const receive = (message: Message) => {
+    if (logs.append(message) === "held") sync.held(message.slot);
+  };
+  return { clock, logs, sync, asked, receive };
+}
+
+function peer(origin: Origin): Announcement {
+  return {
+    ...{ origin, node: "n", region: "r", host: "h", port: 1 },
+    ...{ groups: [], tableEpoch: 0, solicit: false },
+  };
+}
+
+/** Answers from a log that holds `1` to `to` of A. */
+function holding(to: number): Answer {
+  const log = newLog(B);
+  appendAll(log, A, 1, to);
+  return (pull, answer) => answer(log.catchUp(pull.slots.get(SLOT) ?? new Map(), 0));
+}
+
+const empty: Answer = () => {};
+const broken: Answer = () => Promise.reject(new Error("not reached"));
+const silent: Answer = () => new Promise(() => {});
+
+/** Lets what waits for promises go on. */
+async function turn(): Promise<void> {
+  for (let n = 0; n < 20; n++) await Promise.resolve();
+}
+
+async function pass(clock: VirtualClock, ms: number): Promise<void> {
+  for (let step = 0; step < ms; step += 50) {
+    clock.advance(50);
+    await turn();
+  }
+}
+
+Deno.test("a pull says where the log stands and merges what every peer has beyond it", async () => {
+  const { logs, sync, asked } = setUp({ one: holding(5), other: holding(3) });
+  logs.append(message(A, 1));
+  assert.equal(await sync.slot(SLOT), true);
+  assert.deepEqual(asked.map(({ slots }) => slots.get(SLOT)?.get(A)), [1, 1]);
+  assert.equal(logs.vectorOf(SLOT).get(A), 5);
+});
+
+Deno.test("who asks for the same slot shortly after gets the same answer", async () => {
+  const { clock, sync, asked } = setUp({ one: empty });
+  await Promise.all([sync.slot(SLOT), sync.slot(SLOT)]);
+  await sync.slot(SLOT);
+  assert.equal(asked.length, 1);
+  await pass(clock, 300);
+  await sync.slot(SLOT);
+  assert.equal(asked.length, 2);
+});
+
+Deno.test("a join waits for slow peers, but not for ever; one that fails is no reason to wait", async () => {
+  const { clock, logs, sync } = setUp({ one: silent, other: broken, third: holding(2) });
+  let done = false;
+  void sync.group(1).then(() => done = true);
+  await pass(clock, 1900);
+  assert.equal(done, false);
+  await pass(clock, 200);
+  assert.equal(done, true);
+  assert.equal(logs.vectorOf(SLOT).get(A), 2);
+  assert.deepEqual(sync.counters, { pulls: 3, failures: 1 });
+  sync.close();
+});
+
+Deno.test("an answer that the log has outrun by forgetting is asked again, once", async () => {
+  const past: Vector = new Map([["gone____", 7]]);
+  const late: Answer = (_pull, answer) => answer({ ...newLog(B).catchUp(past, 0) });
+  const { sync, asked } = setUp({ one: late });
+  assert.equal(await sync.slot(SLOT), false);
+  assert.equal(asked.length, 2);
+});
+
+Deno.test("a hole is left to multicast first, then fetched", async () => {
+  const { clock, logs, asked, receive } = setUp({ one: holding(3) });
+  receive(message(A, 3));
+  await pass(clock, 50);
+  assert.equal(asked.length, 0);
+  await pass(clock, 100);
+  assert.equal(logs.vectorOf(SLOT).get(A), 3);
+  await pass(clock, 5000);
+  assert.equal(asked.length, 1, "nothing is missing any more");
+});
+
+Deno.test("what every peer lacks is given up at once, what one cannot answer for is waited for", async () => {
+  const all = setUp({ one: empty, other: empty });
+  all.receive(message(A, 3));
+  await pass(all.clock, 200);
+  assert.equal(all.logs.vectorOf(SLOT).get(A), 3);
+  assert.deepEqual(all.logs.peek(SLOT)?.lost(), [{ origin: A, from: 1, to: 2 }]);
+
+  const some = setUp({ one: empty, other: broken });
+  some.receive(message(A, 3));
+  await pass(some.clock, 3800);
+  assert.equal(some.logs.vectorOf(SLOT).get(A) ?? 0, 0);
+  assert.ok(some.asked.length > 6, "and asked for again and again");
+  await pass(some.clock, 400);
+  assert.equal(some.logs.vectorOf(SLOT).get(A), 3);
+});
