@@ -20,6 +20,7 @@ import {
   SPM_BYTES,
   type Stream,
   TYPE,
+  writeGsi,
 } from "./packet.ts";
 
 /** Room that data has in a packet. */
@@ -140,8 +141,7 @@ function packet(stream: Stream, type: number, length: number): Draft {
   view.setUint16(0, stream.sourcePort);
   view.setUint16(2, stream.destinationPort);
   view.setUint8(4, type);
-  view.setUint16(8, Math.floor(stream.gsi / 0x1_0000_0000));
-  view.setUint32(10, stream.gsi % 0x1_0000_0000);
+  writeGsi(view, 8, stream.gsi);
   return { bytes, view };
 }
 
@@ -162,7 +162,8 @@ function reversed({ gsi, sourcePort, destinationPort }: Stream): Stream {
   return { gsi, sourcePort: destinationPort, destinationPort: sourcePort };
 }
 
-function seal(bytes: Uint8Array, view: DataView): Uint8Array {
+/** Writes the checksum: the packet is complete. */
+export function seal(bytes: Uint8Array, view: DataView): Uint8Array {
   view.setUint16(6, 0);
   view.setUint16(6, checksumOf(view));
   return bytes;

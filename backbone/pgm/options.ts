@@ -12,6 +12,8 @@ export const OPTION = {
   fin: 0x0e,
   /** Private: the TSDU is several payloads. Others hand it on as it is. */
   packed: 0x5a,
+  /** Private: who sent the packet, and that it did; see `auth.ts`. */
+  auth: 0x5b,
 } as const;
 
 export const LAST_OPTION = 0x80;

@@ -41,6 +41,25 @@ export const LARGEST_TPDU = 1472;
 export const LARGEST_NAK = 63;
 export const AFI_IPV4 = 1;
 
+/** Header and body of a packet, before options and TSDU, in bytes; undefined for types that are not ours. */
+export function bodyBytes(type: number): number | undefined {
+  switch (type) {
+    case TYPE.spm:
+      return SPM_BYTES;
+    case TYPE.odata:
+    case TYPE.rdata:
+      return DATA_BYTES;
+    case TYPE.nak:
+    case TYPE.nnak:
+    case TYPE.ncf:
+      return NAK_BYTES;
+    case TYPE.spmr:
+      return HEADER_BYTES;
+    default:
+      return undefined;
+  }
+}
+
 /** The source of a stream and whom it speaks to. `gsi` and `sourcePort` together are the TSI. */
 export interface Stream {
   readonly gsi: number;
@@ -115,7 +134,7 @@ export function decodePacket(bytes: Uint8Array): Packet | Refusal {
     case TYPE.ncf:
       return decodeNak(view, "ncf");
     case TYPE.spmr:
-      return { type: "spmr", ...upstream(view) };
+      return decodeSpmr(view);
     default:
       return "type";
   }
@@ -133,7 +152,17 @@ function intact(view: DataView): boolean {
 }
 
 function gsiOf(view: DataView): number {
-  return view.getUint16(8) * 0x1_0000_0000 + view.getUint32(10);
+  return readGsi(view, 8);
+}
+
+/** A GSI, 48 bits. */
+export function readGsi(view: DataView, at: number): number {
+  return view.getUint16(at) * 0x1_0000_0000 + view.getUint32(at + 2);
+}
+
+export function writeGsi(view: DataView, at: number, gsi: number): void {
+  view.setUint16(at, Math.floor(gsi / 0x1_0000_0000));
+  view.setUint32(at + 2, gsi % 0x1_0000_0000);
 }
 
 function downstream(view: DataView): Stream {
@@ -144,7 +173,8 @@ function upstream(view: DataView): Stream {
   return { gsi: gsiOf(view), sourcePort: view.getUint16(2), destinationPort: view.getUint16(0) };
 }
 
-function hasOptions(view: DataView): boolean {
+/** Whether options follow the body. */
+export function hasOptions(view: DataView): boolean {
   return (view.getUint8(5) & 0x01) !== 0;
 }
 
@@ -198,4 +228,9 @@ function decodeNak(view: DataView, type: Nak["type"]): Nak | Refusal {
     sourceNla: view.getUint32(24),
     groupNla: view.getUint32(32),
   };
+}
+
+function decodeSpmr(view: DataView): Spmr | Refusal {
+  if (hasOptions(view) && readOptions(view, HEADER_BYTES) === undefined) return "option";
+  return { type: "spmr", ...upstream(view) };
 }

@@ -8,6 +8,8 @@
  *
  * @module
  */
+import { Authenticator, type AuthRefusal, type Gate, OPEN_GATE } from "./auth.ts";
+import type { Credentials } from "./auth_keys.ts";
 import type { Budget } from "./budget.ts";
 import type { Counters } from "./counters.ts";
 import { Deque } from "./deque.ts";
@@ -21,6 +23,7 @@ import {
   LARGEST_TPDU,
   type Nak,
   type Packet,
+  type Refusal,
   type Spm,
   type Stream,
 } from "./packet.ts";
@@ -59,6 +62,8 @@ export interface SessionOptions {
   readonly firstSqn?: number;
   /** Whether payloads may share packets, which only our own receivers take apart; true if absent. */
   readonly pack?: boolean;
+  /** Hears and is heard by those alone who have a key of these; if absent, by those without one. */
+  readonly credentials?: Credentials | undefined;
 }
 
 /** What a session has to say. Payloads are buffers of their own. */
@@ -68,6 +73,7 @@ export type SessionEvent =
 
 export class PgmSession {
   readonly #options: SessionOptions;
+  readonly #gate: Gate;
   readonly #source: Source;
   readonly #peers = new Peers(LIMITS.peers);
   readonly #receiverOptions: ReceiverOptions;
@@ -81,12 +87,13 @@ export class PgmSession {
 
   constructor(options: SessionOptions) {
     this.#options = options;
-    const { counters, random } = options;
+    const { counters, random, credentials, stream: { gsi }, groupNla } = options;
+    this.#gate = credentials ? new Authenticator({ ...credentials, gsi, groupNla }) : OPEN_GATE;
     this.#source = new Source({
       ...options,
       firstSqn: options.firstSqn ?? 0,
       pack: options.pack ?? true,
-      largestTpdu: LARGEST_TPDU,
+      largestTpdu: LARGEST_TPDU - this.#gate.overheadBytes,
       windowBytes: LIMITS.transmitWindowBytes,
       queueBytes: LIMITS.queueBytes,
     });
@@ -134,12 +141,18 @@ export class PgmSession {
     counters.bytes_received += bytes.length;
     // Our own, looped back: half of what a busy source receives.
     if (isFrom(bytes, stream)) return;
-    const packet = decodePacket(bytes);
+    const packet = this.#admit(bytes, nowMs);
     if (typeof packet === "string") counters[`dropped_${packet}`]++;
-    else if (packet.destinationPort !== stream.destinationPort) {
-      counters.dropped_foreign++;
-    } else if (this.#isOwn(packet)) this.#handleOwn(packet, nowMs);
+    else if (this.#isOwn(packet)) this.#handleOwn(packet, nowMs);
     else if (this.#listening) this.#handleOther(packet, nowMs);
+  }
+
+  /** The packet, if it is one and for us; what is dropped has changed nothing. */
+  #admit(bytes: Uint8Array, nowMs: number): Packet | Refusal | AuthRefusal | "foreign" {
+    const packet = decodePacket(bytes);
+    if (typeof packet === "string") return packet;
+    if (packet.destinationPort !== this.#options.stream.destinationPort) return "foreign";
+    return this.#gate.refuse(bytes, nowMs) ?? packet;
   }
 
   handleTimeout(nowMs: number): void {
@@ -161,8 +174,9 @@ export class PgmSession {
 
   /** The next packet to send to the group. */
   pollTransmit(nowMs: number): Uint8Array | undefined {
-    const packet = this.#requests.shift() ?? this.#source.pollTransmit(nowMs);
-    if (packet === undefined) return undefined;
+    const plain = this.#requests.shift() ?? this.#source.pollTransmit(nowMs);
+    if (plain === undefined) return undefined;
+    const packet = this.#gate.sign(plain, nowMs);
     this.#options.counters.packets_sent++;
     this.#options.counters.bytes_sent += packet.length;
     return packet;
