@@ -4,7 +4,7 @@
  * @module
  */
 import { encodeCursor } from "./protocol/cursor.ts";
-import type { GroundwaveError } from "./protocol/errors.ts";
+import { GroundwaveError } from "./protocol/errors.ts";
 import type { Reader } from "./protocol/log/reader.ts";
 import type { Vector } from "./protocol/message.ts";
 import type {
@@ -92,10 +92,20 @@ export class RelaySubscription implements Subscription {
   /** The sink of an only reader: its cursor is the subscription's, and its events are shared with other readers. */
   readonly #take = (event: StreamEvent): boolean => {
     if (this.#over) return false;
-    if (this.#sink.event(event)) return true;
+    if (this.#offer(event)) return true;
     this.#stall();
     return false;
   };
+
+  /** A sink that fails would be behind in silence: its subscription ends instead. */
+  #offer(event: StreamEvent): boolean {
+    try {
+      return this.#sink.event(event);
+    } catch (thrown) {
+      this.end(GroundwaveError.from(thrown));
+      return false;
+    }
+  }
 
   /** The sink of one reader of several: the event gets the cursor over all of them. */
   readonly #takeOfMany = (event: StreamEvent): boolean =>

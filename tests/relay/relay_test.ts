@@ -171,3 +171,22 @@ Deno.test("channels that were only looked at cost nothing afterwards", () =>
     followed.subscription.close();
     assert.equal(metric(a, "relay_slots"), 1, "where something was published");
   }));
+
+Deno.test("a sink that throws is told that its subscription is over, and harms nobody else", () =>
+  withRelays(1, async ([a]) => {
+    assert.ok(a);
+    const ended = Promise.withResolvers<string>();
+    const broken = await a.upstream.subscribe({ channels: ["news"], start: "live" }, {
+      event: () => {
+        throw new Error("broken");
+      },
+      closed: ({ code }) => ended.resolve(code),
+    });
+    broken.resume();
+    const { sink } = await follow(a);
+    await publish(a, "1");
+    await publish(a, "2");
+    assert.equal(await ended.promise, "internal");
+    await sink.until(2);
+    assert.equal(metric(a, "relay_subscriptions"), 1);
+  }));
