@@ -5,6 +5,7 @@
  */
 import type { Backbone, BackboneCounters, BackboneEvents, Group } from "./backbone.ts";
 import type { Clock } from "./clock.ts";
+import type { Credentials } from "./pgm/auth_keys.ts";
 import { Budget } from "./pgm/budget.ts";
 import { type Counters, newCounters } from "./pgm/counters.ts";
 import { parseGsi } from "./pgm/gsi.ts";
@@ -27,6 +28,8 @@ export interface BackboneOptions {
   readonly ttl?: number;
   /** Whether payloads may share packets, which only our own receivers take apart; true if absent. */
   readonly pack?: boolean;
+  /** Hears and is heard by those alone who have a key of these; if absent, by those without one. */
+  readonly credentials?: Credentials | undefined;
   readonly clock: Clock;
   /** A random number, 0 ≤ n < 1. */
   readonly random: () => number;
@@ -211,6 +214,7 @@ class Endpoint implements Backbone {
       counters: this.#counters,
       random,
       pack: this.#options.pack ?? true,
+      credentials: this.#options.credentials,
     });
     const target = { address: addressText(groupNla), port: groupPort };
     return {

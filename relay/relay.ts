@@ -29,7 +29,14 @@ export type RelayLog = (
 export interface RelayOptions extends
   Pick<
     BackboneOptions,
-    "interface" | "groupBase" | "groupCount" | "groupPort" | "clock" | "random" | "openSocket"
+    | "interface"
+    | "groupBase"
+    | "groupCount"
+    | "groupPort"
+    | "credentials"
+    | "clock"
+    | "random"
+    | "openSocket"
   > {
   /** Name for people. */
   readonly id: string;
@@ -62,6 +69,12 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   const node = { id, region, origin: newOrigin() };
   const table = staticGroups(options.groupCount);
   const origins = new Origins();
+  if (!options.credentials) {
+    log(
+      "warn",
+      "no group key: whoever is on the LAN can join and forge; see --group-key-file",
+    );
+  }
 
   const logs = new Logs({
     clock,

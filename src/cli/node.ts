@@ -4,12 +4,13 @@
  * @module
  */
 import type { Clock } from "../../backbone/clock.ts";
+import { type GroupKeyFile, openGroupKey } from "../../backbone/group_key.ts";
 import { type Relay, type RelayOptions, startRelay } from "../../relay/relay.ts";
 import { denoHost, serve, type Server } from "../edge/adapters/deno.ts";
 import { assets } from "../edge/assets.ts";
 import { createEdge } from "../edge/edge.ts";
 import { anonymousAll } from "../edge/grants.ts";
-import { CommandError } from "./errors.ts";
+import { CommandError, UsageError } from "./errors.ts";
 import type { Log } from "./log.ts";
 
 /** What an operator decides. Keys are flags, see `node_flags.ts`. */
@@ -24,6 +25,8 @@ export interface NodeConfig {
   readonly "group-base": string;
   readonly "group-count": number;
   readonly "group-port": number;
+  /** Absent: packets are not authenticated. */
+  readonly "group-key-file"?: string | undefined;
   /** Streams from one remote address; absent: unbounded. */
   readonly connectionsPerAddress?: number;
 }
@@ -50,35 +53,54 @@ export interface Node {
 /**
  * Starts relay and edge.
  *
+ * @throws {UsageError} if the group key is bad.
  * @throws {CommandError} if the port or the interface cannot be had.
  */
 export async function startNode(config: NodeConfig, resources: NodeResources): Promise<Node> {
-  const relay = await openRelay(config, resources);
+  await using stack = new AsyncDisposableStack();
+  const groupKey = await openKey(config["group-key-file"], resources);
+  stack.defer(() => groupKey?.close());
+  const relay = await openRelay(config, resources, groupKey?.credentials);
+  stack.defer(() => relay.close());
+  const server = await openEdge(config, relay, resources);
+  const { id, origin } = relay.upstream.node;
+  const running = stack.move();
+  return {
+    id,
+    origin,
+    port: server.port,
+    url: `http://${reachable(config.host)}:${server.port}`,
+    async drain() {
+      await server.drain();
+      relay.drain();
+      await running.disposeAsync();
+    },
+  };
+}
+
+async function openKey(
+  path: string | undefined,
+  { log, clock }: NodeResources,
+): Promise<GroupKeyFile | undefined> {
+  if (path === undefined) return undefined;
   try {
-    const server = await openEdge(config, relay, resources);
-    const { id, origin } = relay.upstream.node;
-    return {
-      id,
-      origin,
-      port: server.port,
-      url: `http://${reachable(config.host)}:${server.port}`,
-      async drain() {
-        await server.drain();
-        relay.drain();
-        await relay.close();
-      },
-    };
+    return await openGroupKey({ path, clock, wallMs: Date.now, log });
   } catch (error) {
-    await relay.close();
-    throw error;
+    const reason = error instanceof Error ? error.message : error;
+    throw new UsageError(`--group-key-file ${path}: ${reason}`);
   }
 }
 
-async function openRelay(config: NodeConfig, resources: NodeResources): Promise<Relay> {
+async function openRelay(
+  config: NodeConfig,
+  resources: NodeResources,
+  credentials: RelayOptions["credentials"],
+): Promise<Relay> {
   const { region, interface: address } = config;
   try {
     return await startRelay({
       ...resources,
+      credentials,
       id: config.id ?? `${Deno.hostname()}-${config.port || `pid${Deno.pid}`}`,
       region,
       interface: address,

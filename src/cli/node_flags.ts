@@ -9,6 +9,7 @@ const label = text(
   /^[A-Za-z0-9_.-]{1,64}$/,
   "1 to 64 letters, digits, dots, dashes or underscores",
 );
+const path = text(/^[^\0]{1,4096}$/, "the path of a file");
 const hostname = text(/^[A-Za-z0-9.:-]{1,255}$/, "a host name or IP address");
 
 export const port = flag("PORT", "HTTP port; 0: any free one", integer(0, 65535), 8000);
@@ -36,4 +37,9 @@ export const groups = {
   "group-base": flag("ADDRESS", "first multicast group, for control", multicast, "239.192.7.0"),
   "group-count": flag("COUNT", "multicast groups that share the channels", integer(1, 255), 32),
   "group-port": flag("PORT", "UDP port of all groups", integer(1, 65535), 3055),
+  "group-key-file": optional(
+    "FILE",
+    "key that all nodes share: 1 or 2 lines ID:SECRET, the first signs (none)",
+    path,
+  ),
 } as const;

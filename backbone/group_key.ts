@@ -1,0 +1,142 @@
+/**
+ * The group key as a file, one line per key: `id:secret`, the id a number to 127, the secret 16 to 64 bytes in hex or
+ * base64. The first signs, both verify. The file is read again when it has changed.
+ *
+ * @module
+ */
+import { hash as digest } from "node:crypto";
+import type { Clock } from "./clock.ts";
+import { type Credentials, type GroupKey, KeyRing, LARGEST_KEY_ID } from "./pgm/auth_keys.ts";
+import { GroupTime } from "./pgm/auth_time.ts";
+
+/** How often the file is looked at. */
+export const LOOK_MS = 5_000;
+
+const SECRET_BYTES = { least: 16, most: 64 };
+
+/** Two: one to go, one to come. */
+const MOST_KEYS = 2;
+
+type Keys = readonly [GroupKey, ...GroupKey[]];
+
+/** What a reader of the file needs, and whom to tell. */
+export interface GroupKeyOptions {
+  readonly path: string;
+  readonly clock: Clock;
+  /** Milliseconds since the epoch, now. */
+  readonly wallMs: () => number;
+  readonly log: (
+    level: "info" | "warn",
+    message: string,
+    fields: Readonly<Record<string, string | number>>,
+  ) => void;
+}
+
+/** Keys that follow their file. */
+export interface GroupKeyFile {
+  readonly credentials: Credentials;
+  /** Looks at the file no more. Idempotent. */
+  close(): void;
+}
+
+/**
+ * Opens a file of keys. If it is bad when it is read again, what it said before goes on.
+ *
+ * @throws {RangeError} if its contents are bad, and whatever reading it fails with.
+ */
+export async function openGroupKey(options: GroupKeyOptions): Promise<GroupKeyFile> {
+  const { path, clock, wallMs } = options;
+  const follower = new Follower(options, await modifiedMs(path));
+  const keys = new KeyRing(parseGroupKey(await Deno.readTextFile(path)));
+  follower.start(keys);
+  const time = new GroupTime(wallMs(), clock.nowMs());
+  return { credentials: { keys, time, hash }, close: () => follower.close() };
+}
+
+/** BLAKE2b. Its hex text costs half of what the bytes would. */
+export function hash(bytes: Uint8Array): Uint8Array {
+  return Uint8Array.fromHex(digest("blake2b512", bytes, "hex"));
+}
+
+/**
+ * Reads the text of a file of keys.
+ *
+ * @throws {RangeError} that names the line, and never a secret.
+ */
+export function parseGroupKey(text: string): Keys {
+  const lines = text.split("\n").map((line) => line.trim());
+  const keys = lines.flatMap((line, index) => line === "" ? [] : [parseKey(line, index + 1)]);
+  const [first, ...rest] = keys;
+  if (first === undefined) throw new RangeError("there is no key in it");
+  if (keys.length > MOST_KEYS) throw new RangeError(`it has more than ${MOST_KEYS} keys`);
+  if (rest.some(({ id }) => id === first.id)) throw new RangeError("its keys have the same id");
+  return [first, ...rest];
+}
+
+function parseKey(line: string, number: number): GroupKey {
+  const [, id = "", text = ""] = /^(\d{1,3}):(\S+)$/.exec(line) ?? [];
+  const secret = decodeSecret(text);
+  if (id === "" || Number(id) > LARGEST_KEY_ID || secret === undefined) {
+    const { least, most } = SECRET_BYTES;
+    throw new RangeError(
+      `line ${number} is not ID:SECRET, an id to ${LARGEST_KEY_ID} and ${least} to ${most} bytes in hex or base64`,
+    );
+  }
+  return { id: Number(id), secret };
+}
+
+function decodeSecret(text: string): Uint8Array | undefined {
+  try {
+    // All digits of hex are digits of base64 too: what can be hex is.
+    const secret = /^([0-9a-f]{2})+$/i.test(text)
+      ? Uint8Array.fromHex(text)
+      : Uint8Array.fromBase64(text);
+    const { least, most } = SECRET_BYTES;
+    return secret.length >= least && secret.length <= most ? secret : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function modifiedMs(path: string): Promise<number> {
+  return (await Deno.stat(path)).mtime?.getTime() ?? 0;
+}
+
+/** Reads the file again when it has changed. */
+class Follower {
+  readonly #options: GroupKeyOptions;
+  #seenMs: number;
+  #cancel = () => {};
+  #closed = false;
+
+  constructor(options: GroupKeyOptions, seenMs: number) {
+    this.#options = options;
+    this.#seenMs = seenMs;
+  }
+
+  start(keys: KeyRing): void {
+    if (this.#closed) return;
+    this.#cancel = this.#options.clock.after(LOOK_MS, () => void this.#look(keys));
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#cancel();
+  }
+
+  async #look(keys: KeyRing): Promise<void> {
+    const { path, log } = this.#options;
+    try {
+      const changedMs = await modifiedMs(path);
+      if (changedMs !== this.#seenMs) {
+        this.#seenMs = changedMs;
+        keys.replace(parseGroupKey(await Deno.readTextFile(path)));
+        log("info", "group key read again", { path, signing: keys.signing.id });
+      }
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      log("warn", "the group key file is bad, its last good keys go on", { path, reason });
+    }
+    this.start(keys);
+  }
+}
