@@ -6,9 +6,12 @@
 import { setImmediate } from "node:timers";
 import type { Edge } from "../edge.ts";
 import type { EdgeSocket, Host, RequestInfo, SocketEvents } from "../host.ts";
+import { dropStalled } from "./stalled_sockets.ts";
 
 /** After so many seconds without a sign of life a WebSocket is dropped; half of it brings a ping. */
 const SOCKET_IDLE_S = 30;
+/** After so long without taking anything of what waits for it, a client is cut off. */
+const STALLED_MS = 15_000;
 /** How long a stopping server waits for answers that are under way. */
 const STOP_MS = 1500;
 
@@ -77,6 +80,7 @@ export function serve(edge: Edge, { hostname, port }: ServeOptions): Promise<Ser
     { hostname, port, onListen() {} },
     (request, info) => edge.fetch(request, new ConnectionInfo(info)),
   );
+  dropStalled(server.addr.port, STALLED_MS);
   const stop = async () => {
     await edge.drain();
     // It waits for whoever does not read its answer, for ever.
