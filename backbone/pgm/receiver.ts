@@ -7,9 +7,10 @@ import type { Counters } from "./counters.ts";
 import type { Data, Spm, Stream } from "./packet.ts";
 import { LARGEST_NAK } from "./packet.ts";
 import { Reassembler } from "./reassembly.ts";
-import { ReceiveWindow } from "./receive_window.ts";
+import { LARGEST_SPAN, ReceiveWindow } from "./receive_window.ts";
 import { RepairRequests, type RequestsOptions } from "./repair_requests.ts";
-import { ahead, before, plus } from "./serial.ts";
+import { ahead, plus } from "./serial.ts";
+import { Strays } from "./strays.ts";
 import { TIMING } from "./timing.ts";
 
 /** Where a stream's messages go. */
@@ -28,15 +29,23 @@ export interface ReceiverOptions extends RequestsOptions {
 /** The most packets asked for and not there yet: repairs must not flood us in their turn. */
 const MOST_AWAITED = 8 * LARGEST_NAK;
 
+/** What a source can have sent SPMs in the time that it is remembered. */
+const LARGEST_SPM_JUMP = Math.ceil(TIMING.peerExpiryMs / TIMING.heartbeatFirstMs);
+
 export class Receiver {
   readonly #options: ReceiverOptions;
-  readonly #requests: RepairRequests;
-  readonly #window: ReceiveWindow;
+  readonly #events: ReceiverEvents;
+  readonly #reassembler: Reassembler;
+  #requests: RepairRequests;
+  #window: ReceiveWindow;
   #heardMs: number;
   #spmSqn: number | undefined;
   #nla: number | undefined;
   /** When to ask for an SPM, while none came. */
   #spmrMs: number;
+  readonly #leaps = new Strays(TIMING.strayMs.ahead);
+  readonly #laggards = new Strays(TIMING.strayMs.behind);
+  readonly #oldSpms = new Strays(TIMING.strayMs.behind);
 
   /**
    * @param stream what it hears.
@@ -50,21 +59,12 @@ export class Receiver {
     nowMs: number,
   ) {
     this.#options = options;
+    this.#events = events;
     this.#heardMs = nowMs;
-    this.#requests = new RepairRequests(options);
     this.#spmrMs = nowMs + options.random() * TIMING.spmrBackoffMs;
-    const reassembler = new Reassembler(options.largestMessage);
-    const { counters } = options;
-    this.#window = new ReceiveWindow(firstSqn, options.windowBytes, {
-      deliver: (tpdu) => {
-        if (!reassembler.add(tpdu, events.message)) counters.messages_broken++;
-      },
-      lost: (count) => {
-        if (!reassembler.interrupt()) counters.messages_broken++;
-        counters.tpdus_lost += count;
-        events.lost(count);
-      },
-    });
+    this.#reassembler = new Reassembler(options.largestMessage);
+    this.#requests = new RepairRequests(options);
+    this.#window = this.#newWindow(firstSqn);
   }
 
   /** When anything of the source was last heard. */
@@ -89,8 +89,8 @@ export class Receiver {
   }
 
   handleSpm(spm: Spm, nowMs: number): void {
-    const isNew = this.#spmSqn === undefined || before(this.#spmSqn, spm.sqn);
-    if (!isNew || ahead(spm.trail, plus(spm.lead, 1)) > 0) {
+    const isSane = ahead(spm.trail, plus(spm.lead, 1)) <= 0;
+    if (!isSane || !this.#isNewer(spm, nowMs) || !this.#fits(spm.lead, nowMs)) {
       this.#options.counters.dropped_spm++;
       return;
     }
@@ -105,6 +105,14 @@ export class Receiver {
     const { sqn } = data;
     if (ahead(data.trail, sqn) > 0) {
       this.#options.counters.dropped_length++;
+      return;
+    }
+    // A repair does not say where the stream is.
+    const fits = data.type === "odata"
+      ? this.#fits(sqn, nowMs)
+      : ahead(sqn, this.#window.lead) <= LARGEST_SPAN;
+    if (!fits) {
+      this.#options.counters.dropped_stray++;
       return;
     }
     this.#heardMs = nowMs;
@@ -153,6 +161,63 @@ export class Receiver {
     const spmr = this.#nla === undefined && nowMs >= this.#spmrMs;
     if (spmr) this.#awaitSpm(nowMs);
     return { spmr, ask };
+  }
+
+  /**
+   * Whether a packet that says the stream is at `sqn` fits what is known of it: not if it leaps. Only behind or far ahead
+   * of what is known, again and again, and the stream is begun again where those packets began.
+   */
+  #fits(sqn: number, nowMs: number): boolean {
+    const jump = ahead(sqn, this.#window.lead);
+    if (jump >= 0 && jump <= LARGEST_SPAN) {
+      this.#leaps.clear();
+      this.#laggards.clear();
+      return true;
+    }
+    const first = (jump > 0 ? this.#leaps : this.#laggards).note(sqn, nowMs);
+    if (first !== undefined) this.#beginAgain(first, sqn);
+    // What is behind may still be missing.
+    return first !== undefined || jump < 0;
+  }
+
+  /** Whether an SPM is newer than the last: by a plausible number, or because all others are older. */
+  #isNewer({ sqn }: Spm, nowMs: number): boolean {
+    const jump = this.#spmSqn === undefined ? 1 : ahead(sqn, this.#spmSqn);
+    const isNewer = jump > 0 && jump <= LARGEST_SPM_JUMP;
+    if (isNewer) this.#oldSpms.clear();
+    return isNewer || this.#oldSpms.note(sqn, nowMs) !== undefined;
+  }
+
+  /** What was known is wrong: the stream is at `sqn`, and was at `first` when that began to show. */
+  #beginAgain(first: number, sqn: number): void {
+    const { next } = this.#window;
+    const skipped = ahead(first, next);
+    if (skipped > LARGEST_SPAN) this.#giveUp(skipped);
+    // Unless it was given up already for what does not exist, what came in order stays had.
+    const at = skipped <= LARGEST_SPAN && ahead(next, sqn) <= 1 ? next : first;
+    this.#requests = new RepairRequests(this.#options);
+    this.#window = this.#newWindow(at);
+    this.#spmSqn = this.#nla = undefined;
+    this.#options.counters.streams_begun_again++;
+  }
+
+  #newWindow(firstSqn: number): ReceiveWindow {
+    const { counters, windowBytes } = this.#options;
+    const reassembler = this.#reassembler;
+    return new ReceiveWindow(firstSqn, windowBytes, {
+      deliver: (tpdu) => {
+        if (!reassembler.add(tpdu, this.#events.message)) counters.messages_broken++;
+      },
+      lost: (count) => this.#giveUp(count),
+    });
+  }
+
+  /** The next `count` packets do not come. */
+  #giveUp(count: number): void {
+    const { counters } = this.#options;
+    if (!this.#reassembler.interrupt()) counters.messages_broken++;
+    counters.tpdus_lost += count;
+    this.#events.lost(count);
   }
 
   /** Drawn anew each time: whoever heard the same request must not repeat it at the same time. */

@@ -26,4 +26,9 @@ export const TIMING = {
   backoffMs: { first: 2, least: 1, most: 10 },
   /** How long to wait for NCF and for RDATA, the same way. Longer than the linger, or the repeated NAK would be ignored. */
   waitMs: { first: 10, least: 3, most: 50 },
+  /**
+   * How long packets that contradict what is known of a stream must come alone to be believed: those that leap ahead,
+   * as after a long deafness, and those from behind. Below the window: what was disbelieved can still be repaired.
+   */
+  strayMs: { ahead: 100, behind: 1_000 },
 } as const;
