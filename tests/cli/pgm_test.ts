@@ -13,6 +13,8 @@ const INTERFACE = "127.0.0.1", GROUP = "239.192.7.1";
 function start(command: string, port: number, ...flags: string[]) {
   const terminal = fakeTerminal(), hearing = Promise.withResolvers<void>();
   const args = ["pgm", command, "--interface", INTERFACE, "--port", String(port), ...flags];
+  // What waits for messages that do not come ends all the same.
+  if (!flags.includes("--seconds")) args.push("--seconds", "30");
   const watched = {
     ...terminal,
     err(text: string) {

@@ -7,27 +7,13 @@ import { addressText } from "../../../backbone/ipv4.ts";
 import { gsiText } from "../../../backbone/pgm/gsi.ts";
 import { LAST_OPTION, LENGTH_BYTES, OPTION, OPTION_BYTES } from "../../../backbone/pgm/options.ts";
 import {
+  bodyBytes,
   type Data,
-  DATA_BYTES,
   decodePacket,
-  HEADER_BYTES,
   type Nak,
-  NAK_BYTES,
   type Packet,
   type Spm,
-  SPM_BYTES,
 } from "../../../backbone/pgm/packet.ts";
-
-/** Where the options of each type begin. */
-const OPTIONS_AT: Readonly<Record<Packet["type"], number>> = {
-  spm: SPM_BYTES,
-  odata: DATA_BYTES,
-  rdata: DATA_BYTES,
-  nak: NAK_BYTES,
-  nnak: NAK_BYTES,
-  ncf: NAK_BYTES,
-  spmr: HEADER_BYTES,
-};
 
 const OPTION_NAMES: ReadonlyMap<number, string> = new Map(
   Object.entries(OPTION).map(([name, type]) => [type, name]),
@@ -38,7 +24,7 @@ export function describePacket(bytes: Uint8Array): string {
   const packet = decodePacket(bytes);
   if (typeof packet === "string") return `refused: ${packet}, ${bytes.length} B`;
   const { type, gsi, sourcePort } = packet;
-  const options = optionsOf(bytes, OPTIONS_AT[type]);
+  const options = optionsOf(bytes);
   return [
     type.toUpperCase().padEnd(5),
     `${gsiText(gsi)}:${sourcePort}`,
@@ -55,10 +41,12 @@ function details(packet: Packet): string[] {
       return dataDetails(packet);
     case "spm":
       return spmDetails(packet);
-    case "spmr":
-      return [];
-    default:
+    case "nak":
+    case "nnak":
+    case "ncf":
       return nakDetails(packet);
+    default:
+      return [];
   }
 }
 
@@ -88,8 +76,9 @@ function ranges(sqns: readonly number[]): string {
 }
 
 /** The names of a packet's options; of those that nobody knows, the type. */
-function optionsOf(bytes: Uint8Array, at: number): string[] {
-  const isPresent = ((bytes[5] ?? 0) & 0x01) !== 0;
+function optionsOf(bytes: Uint8Array): string[] {
+  const [, , , , kind = 0, flags = 0] = bytes;
+  const isPresent = (flags & 0x01) !== 0, at = bodyBytes(kind) ?? bytes.length;
   const names: string[] = [];
   for (let next = at + LENGTH_BYTES; isPresent && next + OPTION_BYTES <= bytes.length;) {
     const type = bytes[next] ?? 0, length = bytes[next + 1] ?? 0, plain = type & ~LAST_OPTION;
