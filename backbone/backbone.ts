@@ -30,6 +30,14 @@ export interface Backbone {
    * @throws {RangeError} if the payload is over the largest message.
    */
   send(group: Group, payload: Uint8Array): boolean;
+  /**
+   * Names the relays whose acknowledgements hold what we send to a group to a window: {@link send} answers false when
+   * it is full and the queue before it as well. One that holds us up for long without coming on loses that right until
+   * it has caught up. Nobody, at first: then the budget alone limits what is sent.
+   *
+   * @throws {RangeError} if they are more than 41, or one is no origin.
+   */
+  tag(group: Group, origins: readonly string[]): void;
   /** Starts to hear a group. Idempotent; resolves when the membership stands. */
   join(group: Group): Promise<void>;
   /** Stops hearing a group. Idempotent. */

@@ -4,14 +4,18 @@
  * @module
  */
 import type { Backbone, BackboneCounters, BackboneEvents, Group } from "./backbone.ts";
+import { Channel } from "./channel.ts";
 import type { Clock } from "./clock.ts";
+import type { Acked } from "./pgm/ack.ts";
+import { Acknowledgements } from "./pgm/acknowledgements.ts";
 import type { Credentials } from "./pgm/auth_keys.ts";
 import { Budget } from "./pgm/budget.ts";
 import { type Counters, newCounters } from "./pgm/counters.ts";
 import { parseGsi } from "./pgm/gsi.ts";
 import { PgmSession } from "./pgm/session.ts";
 import { addressText, isMulticast, parseAddress } from "./ipv4.ts";
-import { type DatagramSocket, type OpenSocket, openUdp, type Target } from "./udp.ts";
+import { Transmitter } from "./transmitter.ts";
+import { type DatagramSocket, type OpenSocket, openUdp, type SocketEvents } from "./udp.ts";
 
 export interface BackboneOptions {
   /** Our name: 8 base64url characters, drawn at each start. PGM receivers ignore a source that restarts under its old one. */
@@ -42,25 +46,16 @@ export interface BackboneOptions {
 /** PGM source ports: one per group, so that a NAK names its stream. */
 const FIRST_SOURCE_PORT = 32_768;
 
+const CONTROL: Group = 0;
+
 /**
  * What all groups of a relay send together: half a gigabit on the wire with full packets, a quarter of it kept for repairs.
  * A burst fits the socket buffer that Linux gives a receiver by default (212,992 bytes).
  */
 const RATE = { rate: 100_000_000, repairShare: 0.25, burstMs: 2 };
 
-/**
- * Sends that may be under way at once. While so many are, payloads wait and then share packets; a lone one never waits.
- */
-const SENDS_UNDER_WAY = 4;
-
-/** How long a relay that left a group still hears requests for what it sent there. */
-const SOURCE_LINGER_MS = 60_000;
-
 /** Time for the last repairs between our goodbye and the closing of the sockets. */
 const FAREWELL_MS = 20;
-
-/** Between attempts to hear the requests for what we send, after one failed. */
-const REJOIN_MS = 1_000;
 
 /**
  * Opens the backbone. Groups are heard once joined; the control group is no exception.
@@ -90,18 +85,6 @@ export async function openBackbone(
   }
 }
 
-/** One group: its session, and whether it is heard. */
-interface Channel {
-  readonly group: Group;
-  readonly target: Target;
-  readonly session: PgmSession;
-  joined: boolean;
-  /** Answers the end of the membership, once it stands. */
-  membership: Promise<() => void> | undefined;
-  failedMs: number;
-  sentMs: number;
-}
-
 class Endpoint implements Backbone {
   readonly #options: BackboneOptions;
   readonly #events: BackboneEvents;
@@ -110,11 +93,9 @@ class Endpoint implements Backbone {
   readonly #socket: DatagramSocket;
   readonly #counters: Counters;
   readonly #budget = new Budget(RATE);
+  readonly #acknowledgements = new Acknowledgements();
   readonly #channels = new Map<Group, Channel>();
-  /** Channels that may have something to transmit; served in turn. */
-  readonly #busy = new Set<Channel>();
-  #underWay = 0;
-  #timer: { readonly atMs: number; readonly cancel: () => void } | undefined;
+  readonly #transmitter: Transmitter;
   #closed: Promise<void> | undefined;
 
   constructor(
@@ -127,6 +108,7 @@ class Endpoint implements Backbone {
     this.#events = events;
     this.#socket = socket;
     this.#counters = counters;
+    this.#transmitter = new Transmitter(socket, options.clock, (nowMs) => this.#wake(nowMs));
     this.#gsi = parseGsi(options.origin);
     this.#base = parseAddress(options.groupBase);
     if (!isMulticast(this.#base) || !isMulticast(this.#base + options.groupCount)) {
@@ -138,14 +120,22 @@ class Endpoint implements Backbone {
     if (this.#closed) return false;
     const channel = this.#channel(group);
     const nowMs = this.#options.clock.nowMs();
-    channel.sentMs = nowMs;
     const taken = channel.session.send(payload, nowMs);
-    this.#serve(channel, nowMs);
+    this.#transmitter.serve(channel, nowMs);
     // Requests for repairs come to the group: its source has to hear it.
-    if (!channel.membership && nowMs - channel.failedMs >= REJOIN_MS) {
-      this.#becomeMember(channel).catch(() => this.#countError("receive"));
-    }
+    if (channel.noteSend(nowMs)) this.#hearQuietly(channel);
     return taken;
+  }
+
+  tag(group: Group, origins: readonly string[]): void {
+    if (this.#closed) return;
+    const channel = this.#channel(group);
+    const nowMs = this.#options.clock.nowMs();
+    channel.session.tag(origins.map(parseGsi), nowMs);
+    this.#transmitter.serve(channel, nowMs);
+    // Acknowledgements come to the control group.
+    const control = this.#channel(CONTROL);
+    if (origins.length > 0 && !control.membership) this.#hearQuietly(control);
   }
 
   async join(group: Group): Promise<void> {
@@ -153,7 +143,7 @@ class Endpoint implements Backbone {
     const channel = this.#channel(group);
     channel.joined = true;
     channel.session.listen();
-    await (channel.membership ?? this.#becomeMember(channel));
+    await this.#hear(channel);
   }
 
   leave(group: Group): void {
@@ -161,7 +151,7 @@ class Endpoint implements Backbone {
     if (!channel?.joined) return;
     channel.joined = false;
     channel.session.deafen();
-    this.#armFor(channel);
+    this.#transmitter.arm(channel.nextTimeoutMs());
   }
 
   counters(): BackboneCounters {
@@ -175,18 +165,17 @@ class Endpoint implements Backbone {
   async #sayGoodbye(): Promise<void> {
     const { clock } = this.#options;
     const nowMs = clock.nowMs();
-    for (const channel of this.#channels.values()) {
+    const channels = [...this.#channels.values()];
+    for (const channel of channels) {
       channel.session.close(nowMs);
-      this.#serve(channel, nowMs);
+      this.#transmitter.serve(channel, nowMs);
     }
-    if (this.#channels.size > 0) {
+    if (channels.length > 0) {
       await new Promise<void>((resolve) => clock.after(FAREWELL_MS, resolve));
     }
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    this.#busy.clear();
+    this.#transmitter.stop();
     this.#socket.close();
-    await Promise.allSettled([...this.#channels.values()].map(({ membership }) => membership));
+    await Promise.allSettled(channels.map(({ membership }) => membership));
     this.#channels.clear();
   }
 
@@ -197,7 +186,7 @@ class Endpoint implements Backbone {
   }
 
   #newChannel(group: Group): Channel {
-    const { groupCount, groupPort, random } = this.#options;
+    const { groupCount, groupPort, random, pack = true, credentials } = this.#options;
     if (!Number.isInteger(group) || group < 0 || group > groupCount) {
       throw new RangeError(`there is no group ${group}`);
     }
@@ -212,34 +201,25 @@ class Endpoint implements Backbone {
       groupNla,
       budget: this.#budget,
       counters: this.#counters,
+      acknowledgements: this.#acknowledgements,
       random,
-      pack: this.#options.pack ?? true,
-      credentials: this.#options.credentials,
+      pack,
+      credentials,
     });
-    const target = { address: addressText(groupNla), port: groupPort };
-    return {
-      group,
-      target,
-      session,
-      joined: false,
-      membership: undefined,
-      failedMs: -Infinity,
-      sentMs: -Infinity,
-    };
+    return new Channel(group, { address: addressText(groupNla), port: groupPort }, session);
   }
 
-  async #becomeMember(channel: Channel): Promise<void> {
-    channel.membership = this.#socket.join(channel.target, {
+  #hear(channel: Channel): Promise<void> {
+    const { clock } = this.#options;
+    const events: SocketEvents = {
       datagram: (bytes) => this.#receive(channel, bytes),
       error: (kind) => this.#countError(kind),
-    });
-    try {
-      await channel.membership;
-    } catch (cause) {
-      channel.membership = undefined;
-      channel.failedMs = this.#options.clock.nowMs();
-      throw cause;
-    }
+    };
+    return channel.enter(this.#socket, events, () => clock.nowMs());
+  }
+
+  #hearQuietly(channel: Channel): void {
+    this.#hear(channel).catch(() => this.#countError("receive"));
   }
 
   /**
@@ -248,103 +228,60 @@ class Endpoint implements Backbone {
    */
   receiveOwn(bytes: Uint8Array): void {
     const [, , high = 0, low = 0] = bytes;
-    const channel = this.#channels.get((high << 8 | low) - FIRST_SOURCE_PORT);
+    const channel = this.#channelAt(high << 8 | low);
     if (channel) this.#receive(channel, bytes);
     else this.#counters.dropped_foreign++;
+  }
+
+  #channelAt(sourcePort: number): Channel | undefined {
+    return this.#channels.get(sourcePort - FIRST_SOURCE_PORT);
   }
 
   #receive(channel: Channel, bytes: Uint8Array): void {
     const nowMs = this.#options.clock.nowMs();
     channel.session.handleDatagram(bytes, nowMs);
-    this.#serve(channel, nowMs);
-    this.#deliver(channel);
+    this.#transmitter.serve(channel, nowMs);
+    this.#deliver(channel, nowMs);
+    this.#acknowledge(nowMs);
   }
 
-  #deliver(channel: Channel): void {
+  #deliver(channel: Channel, nowMs: number): void {
     const { session, group } = channel;
     for (let event = session.pollEvent(); event; event = session.pollEvent()) {
-      // A callback may have left the group.
-      if (!channel.joined) continue;
-      if (event.type === "message") this.#events.message(group, event.origin, event.payload);
-      else this.#events.lost(group, event.origin, event.count);
+      if (event.type === "acked") {
+        this.#handleAck(event.by, event.acked, nowMs);
+        // Otherwise: a callback may have left the group.
+      } else if (channel.joined) {
+        if (event.type === "message") this.#events.message(group, event.origin, event.payload);
+        else this.#events.lost(group, event.origin, event.count);
+      }
     }
   }
 
-  /** Does what a session asks for after a call. */
-  #serve(channel: Channel, nowMs: number): void {
-    this.#busy.add(channel);
-    this.#transmit(nowMs);
-    this.#armFor(channel);
+  #handleAck(by: number, { sourcePort, sqn }: Acked, nowMs: number): void {
+    const channel = this.#channelAt(sourcePort);
+    if (channel === undefined) return;
+    channel.session.handleAck(by, sqn);
+    this.#transmitter.serve(channel, nowMs);
   }
 
-  /** Sends what there is, a packet of each group in turn. */
-  #transmit(nowMs: number): void {
-    for (const channel of this.#busy) {
-      if (this.#underWay >= SENDS_UNDER_WAY) return;
-      this.#busy.delete(channel);
-      const packet = channel.session.pollTransmit(nowMs);
-      if (packet === undefined) continue;
-      // Its next turn comes after everybody else's.
-      this.#busy.add(channel);
-      this.#dispatch(channel, packet);
-    }
+  /** Acknowledges by the control group what the sessions of all groups have noted, when it is time. */
+  #acknowledge(nowMs: number): void {
+    const atMs = this.#acknowledgements.nextTimeoutMs();
+    if (nowMs < atMs) return this.#transmitter.arm(atMs);
+    const control = this.#channel(CONTROL);
+    control.session.acknowledge(nowMs);
+    this.#transmitter.serve(control, nowMs);
   }
 
-  async #dispatch({ target }: Channel, packet: Uint8Array): Promise<void> {
-    this.#underWay++;
-    await this.#socket.send(packet, target);
-    this.#underWay--;
-    if (this.#busy.size > 0) this.#resume();
-  }
-
-  /** A send ended while others waited for it. */
-  #resume(): void {
-    const waited = [...this.#busy];
-    this.#transmit(this.#options.clock.nowMs());
-    for (const channel of waited) this.#armFor(channel);
-  }
-
-  /** Wakes us for a channel's next deadline. What waits for a send to end needs no timer: {@link #resume} comes back to it. */
-  #armFor(channel: Channel): void {
-    if (this.#busy.has(channel)) return;
-    this.#arm(Math.min(channel.session.nextTimeoutMs(), releaseMs(channel)));
-  }
-
-  /** Wakes us at `atMs`, or before. Timers are moved forward only: waking for nothing is cheaper than moving them with each packet. */
-  #arm(atMs: number): void {
-    if (atMs === Infinity || (this.#timer && this.#timer.atMs <= atMs)) return;
-    this.#timer?.cancel();
-    const { clock } = this.#options;
-    const cancel = clock.after(Math.max(0, atMs - clock.nowMs()), () => this.#wake());
-    this.#timer = { atMs, cancel };
-  }
-
-  #wake(): void {
-    this.#timer = undefined;
-    const nowMs = this.#options.clock.nowMs();
-    for (const channel of this.#channels.values()) {
-      channel.session.handleTimeout(nowMs);
-      this.#busy.add(channel);
-      if (nowMs >= releaseMs(channel)) this.#release(channel);
-    }
-    this.#transmit(nowMs);
-    for (const channel of this.#channels.values()) {
-      this.#deliver(channel);
-      this.#armFor(channel);
-    }
-  }
-
-  #release(channel: Channel): void {
-    channel.membership?.then((end) => end(), () => {});
-    channel.membership = undefined;
+  #wake(nowMs: number): void {
+    for (const channel of this.#channels.values()) channel.handleTimeout(nowMs);
+    this.#acknowledge(nowMs);
+    this.#transmitter.serveAll(nowMs);
+    for (const channel of this.#channels.values()) this.#deliver(channel, nowMs);
   }
 
   #countError(kind: "send" | "receive"): void {
     if (!this.#closed) this.#counters[`socket_${kind}_errors`]++;
   }
-}
-
-/** When a group that the relay does not hear is no longer heard for its requests either. */
-function releaseMs({ joined, membership, sentMs }: Channel): number {
-  return joined || !membership ? Infinity : sentMs + SOURCE_LINGER_MS;
 }

@@ -24,7 +24,8 @@ import type { Credentials, GroupKey } from "./auth_keys.ts";
 import { ReplayWindow } from "./auth_replay.ts";
 import { seal } from "./encode.ts";
 import { LAST_OPTION, LENGTH_BYTES, OPTION } from "./options.ts";
-import { bodyBytes, hasOptions, LARGEST_TPDU, readGsi, writeGsi } from "./packet.ts";
+import { readGsi, writeGsi } from "./gsi.ts";
+import { bodyBytes, hasOptions, LARGEST_TPDU } from "./packet.ts";
 
 /** Older packets are not taken. Well above what clocks differ and networks delay. */
 export const STALE_MS = 60_000;

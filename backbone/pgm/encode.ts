@@ -4,6 +4,8 @@
  * @module
  */
 import { checksumOf } from "./checksum.ts";
+import { type Acked, ACKED_BYTES, GSI_BYTES, writeAcks, writeTagged } from "./ack.ts";
+import { writeGsi } from "./gsi.ts";
 import {
   type Fragment,
   FRAGMENT_BYTES,
@@ -13,14 +15,15 @@ import {
   writeOption,
 } from "./options.ts";
 import {
+  ACK_BYTES,
   AFI_IPV4,
   DATA_BYTES,
   HEADER_BYTES,
   NAK_BYTES,
+  type Spm,
   SPM_BYTES,
   type Stream,
   TYPE,
-  writeGsi,
 } from "./packet.ts";
 
 /** Room that data has in a packet. */
@@ -32,21 +35,22 @@ const NETWORK_SIGNIFICANT = 0x02;
 
 export function encodeSpm(
   stream: Stream,
-  spm: { sqn: number; trail: number; lead: number; nla: number; fin: boolean },
+  spm: Pick<Spm, "sqn" | "trail" | "lead" | "nla" | "fin"> & Partial<Pick<Spm, "tagged">>,
 ): Uint8Array {
-  const { bytes, view } = packet(
-    stream,
-    TYPE.spm,
-    SPM_BYTES + (spm.fin ? LENGTH_BYTES + OPTION_BYTES : 0),
-  );
+  const { fin, tagged = [] } = spm;
+  // Who says goodbye needs no more acknowledgements.
+  const tags = fin ? 0 : tagged.length;
+  const options = fin || tags > 0 ? LENGTH_BYTES + OPTION_BYTES + GSI_BYTES * tags : 0;
+  const { bytes, view } = packet(stream, TYPE.spm, SPM_BYTES + options);
   view.setUint32(16, spm.sqn);
   view.setUint32(20, spm.trail);
   view.setUint32(24, spm.lead);
   view.setUint16(28, AFI_IPV4);
   view.setUint32(32, spm.nla);
-  if (spm.fin) {
-    view.setUint8(5, OPTIONS_PRESENT);
-    writeOption(view, SPM_BYTES, OPTION.fin, 0);
+  if (options > 0) view.setUint8(5, OPTIONS_PRESENT);
+  if (fin) writeOption(view, SPM_BYTES, OPTION.fin, 0);
+  else if (tags > 0) {
+    writeTagged(view, writeOption(view, SPM_BYTES, OPTION.tagged, GSI_BYTES * tags), tagged);
   }
   return seal(bytes, view);
 }
@@ -122,6 +126,16 @@ export function encodeNak(
       at += 4;
     }
   }
+  return seal(bytes, view);
+}
+
+/** An acknowledgement of 1 to {@link LARGEST_ACK} streams; `stream` is the receiver's own. */
+export function encodeAck(stream: Stream, acks: readonly Acked[]): Uint8Array {
+  const valueBytes = ACKED_BYTES * acks.length;
+  const options = LENGTH_BYTES + OPTION_BYTES + valueBytes;
+  const { bytes, view } = packet(stream, TYPE.ack, ACK_BYTES + options);
+  view.setUint8(5, OPTIONS_PRESENT);
+  writeAcks(view, writeOption(view, ACK_BYTES, OPTION.acks, valueBytes), acks);
   return seal(bytes, view);
 }
 

@@ -30,3 +30,13 @@ export function parseGsi(text: string): number {
   }
   return gsi;
 }
+
+/** Reads the 6 bytes of a GSI in a packet. */
+export function readGsi(view: DataView, at: number): number {
+  return view.getUint16(at) * 0x1_0000_0000 + view.getUint32(at + 2);
+}
+
+export function writeGsi(view: DataView, at: number, gsi: number): void {
+  view.setUint16(at, Math.floor(gsi / 0x1_0000_0000));
+  view.setUint32(at + 2, gsi % 0x1_0000_0000);
+}

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { type Acked, ACKED_BYTES, GSI_BYTES, readAcks, readTagged } from "./ack.ts";
 
 export const OPTION = {
   length: 0x00,
@@ -14,6 +15,10 @@ export const OPTION = {
   packed: 0x5a,
   /** Private: who sent the packet, and that it did; see `auth.ts`. */
   auth: 0x5b,
+  /** Private, in ACKs: how far the sender has each stream, see {@link Acked}. */
+  acks: 0x5c,
+  /** Private, in SPMs: the GSIs of the receivers asked to acknowledge. */
+  tagged: 0x5d,
 } as const;
 
 export const LAST_OPTION = 0x80;
@@ -40,14 +45,20 @@ export interface Options {
   readonly sqns: readonly number[];
   readonly fin: boolean;
   readonly packed: boolean;
+  readonly acks: readonly Acked[];
+  readonly tagged: readonly number[];
 }
+
+const NONE: readonly never[] = [];
 
 /** Reads the options at `at`; undefined if they are malformed. Unknown ones are passed over. */
 export function readOptions(view: DataView, at: number): Options | undefined {
   if (at + LENGTH_BYTES > view.byteLength || view.getUint16(at) !== LENGTH_BYTES) return undefined;
   const end = at + view.getUint16(at + 2);
   if (end > view.byteLength) return undefined;
-  let fragment: Fragment | undefined, sqns: readonly number[] = [], fin = false, packed = false;
+  let fragment: Fragment | undefined, fin = false, packed = false;
+  let sqns: readonly number[] = NONE, tagged: readonly number[] = NONE;
+  let acks: readonly Acked[] = NONE;
   for (let next = at + LENGTH_BYTES, last = false; !last;) {
     if (next + OPTION_BYTES > end) return undefined;
     const type = view.getUint8(next), length = view.getUint8(next + 1);
@@ -68,11 +79,19 @@ export function readOptions(view: DataView, at: number): Options | undefined {
       case OPTION.packed:
         packed = true;
         break;
+      case OPTION.acks:
+        if ((length - OPTION_BYTES) % ACKED_BYTES !== 0) return undefined;
+        acks = readAcks(view, next + OPTION_BYTES, next + length);
+        break;
+      case OPTION.tagged:
+        if ((length - OPTION_BYTES) % GSI_BYTES !== 0) return undefined;
+        tagged = readTagged(view, next + OPTION_BYTES, next + length);
+        break;
     }
     next += length;
     if (last && next !== end) return undefined;
   }
-  return { end, fragment, sqns, fin, packed };
+  return { end, fragment, sqns, fin, packed, acks, tagged };
 }
 
 function readFragment(view: DataView, at: number): Fragment {

@@ -13,7 +13,9 @@
  *
  * @module
  */
+import type { Acked } from "./ack.ts";
 import { onesComplementSum } from "./checksum.ts";
+import { readGsi } from "./gsi.ts";
 import { type Fragment, readOptions } from "./options.ts";
 
 export const TYPE = {
@@ -35,6 +37,8 @@ export const DATA_BYTES = HEADER_BYTES + 8;
 export const SPM_BYTES = HEADER_BYTES + 20;
 /** sqn 4, then AFI 2, reserved 2, NLA 4 of the source, and the same of the group */
 export const NAK_BYTES = HEADER_BYTES + 20;
+/** greatest sqn 4, bitmap 4 */
+export const ACK_BYTES = HEADER_BYTES + 8;
 /** Ethernet's 1500 bytes less IP and UDP. */
 export const LARGEST_TPDU = 1472;
 /** Sequence numbers in one NAK or NCF: one in the body and 62 in its list. */
@@ -53,6 +57,8 @@ export function bodyBytes(type: number): number | undefined {
     case TYPE.nnak:
     case TYPE.ncf:
       return NAK_BYTES;
+    case TYPE.ack:
+      return ACK_BYTES;
     case TYPE.spmr:
       return HEADER_BYTES;
     default:
@@ -77,6 +83,8 @@ export interface Spm extends Stream {
   readonly nla: number;
   /** The source says goodbye. */
   readonly fin: boolean;
+  /** The GSIs of the receivers asked to acknowledge. */
+  readonly tagged: readonly number[];
 }
 
 /** Original data or a repair (§8.3). */
@@ -105,7 +113,13 @@ export interface Spmr extends Stream {
   readonly type: "spmr";
 }
 
-export type Packet = Spm | Data | Nak | Spmr;
+/** An acknowledgement, see `ack.ts`; the stream is the receiver's own. */
+export interface Ack extends Stream {
+  readonly type: "ack";
+  readonly acks: readonly Acked[];
+}
+
+export type Packet = Spm | Data | Nak | Spmr | Ack;
 
 /** Why a datagram is not a packet for us. */
 export type Refusal = "truncated" | "checksum" | "type" | "length" | "option" | "address";
@@ -135,6 +149,8 @@ export function decodePacket(bytes: Uint8Array): Packet | Refusal {
       return decodeNak(view, "ncf");
     case TYPE.spmr:
       return decodeSpmr(view);
+    case TYPE.ack:
+      return decodeAck(view);
     default:
       return "type";
   }
@@ -153,16 +169,6 @@ function intact(view: DataView): boolean {
 
 function gsiOf(view: DataView): number {
   return readGsi(view, 8);
-}
-
-/** A GSI, 48 bits. */
-export function readGsi(view: DataView, at: number): number {
-  return view.getUint16(at) * 0x1_0000_0000 + view.getUint32(at + 2);
-}
-
-export function writeGsi(view: DataView, at: number, gsi: number): void {
-  view.setUint16(at, Math.floor(gsi / 0x1_0000_0000));
-  view.setUint32(at + 2, gsi % 0x1_0000_0000);
 }
 
 function downstream(view: DataView): Stream {
@@ -203,7 +209,7 @@ function decodeData(bytes: Uint8Array, view: DataView, type: Data["type"]): Data
 function decodeSpm(view: DataView): Spm | Refusal {
   if (view.byteLength < SPM_BYTES) return "truncated";
   if (view.getUint16(28) !== AFI_IPV4) return "address";
-  const options = hasOptions(view) ? readOptions(view, SPM_BYTES) : { fin: false };
+  const options = hasOptions(view) ? readOptions(view, SPM_BYTES) : { fin: false, tagged: [] };
   if (options === undefined) return "option";
   return {
     type: "spm",
@@ -213,6 +219,7 @@ function decodeSpm(view: DataView): Spm | Refusal {
     lead: view.getUint32(24),
     nla: view.getUint32(32),
     fin: options.fin,
+    tagged: options.tagged,
   };
 }
 
@@ -233,4 +240,11 @@ function decodeNak(view: DataView, type: Nak["type"]): Nak | Refusal {
 function decodeSpmr(view: DataView): Spmr | Refusal {
   if (hasOptions(view) && readOptions(view, HEADER_BYTES) === undefined) return "option";
   return { type: "spmr", ...upstream(view) };
+}
+
+function decodeAck(view: DataView): Ack | Refusal {
+  if (view.byteLength < ACK_BYTES) return "truncated";
+  const options = hasOptions(view) ? readOptions(view, ACK_BYTES) : { acks: [] };
+  if (options === undefined) return "option";
+  return { type: "ack", ...downstream(view), acks: options.acks };
 }

@@ -23,6 +23,8 @@ export interface ReceiverOptions extends RequestsOptions {
   /** The most payload bytes held out of order. */
   readonly windowBytes: number;
   readonly largestMessage: number;
+  /** Our own GSI: a source that wants to be told how far we are names it. */
+  readonly gsi: number;
   readonly counters: Counters;
 }
 
@@ -41,6 +43,7 @@ export class Receiver {
   #heardMs: number;
   #spmSqn: number | undefined;
   #nla: number | undefined;
+  #tagged = false;
   /** When to ask for an SPM, while none came. */
   #spmrMs: number;
   readonly #leaps = new Strays(TIMING.strayMs.ahead);
@@ -77,6 +80,16 @@ export class Receiver {
     return this.#nla;
   }
 
+  /** Whether the source asks us to acknowledge. */
+  get tagged(): boolean {
+    return this.#tagged;
+  }
+
+  /** Everything up to this packet has come, or was given up. */
+  get position(): number {
+    return plus(this.#window.next, -1);
+  }
+
   /** Payload bytes held out of order. */
   get bytes(): number {
     return this.#window.bytes;
@@ -97,6 +110,7 @@ export class Receiver {
     this.#heardMs = nowMs;
     this.#spmSqn = spm.sqn;
     this.#nla = spm.nla;
+    this.#tagged = spm.tagged.includes(this.#options.gsi);
     this.#window.advance(spm.trail);
     this.#expose(spm.lead, nowMs);
   }
@@ -229,4 +243,14 @@ export class Receiver {
     const missing = this.#window.expose(lead);
     if (missing.length > 0) this.#requests.add(missing, nowMs);
   }
+}
+
+/** A stream so young when first heard of is heard from its beginning: one NAK can still ask for all of it. */
+const YOUNG = LARGEST_NAK - 1;
+
+/** Where to begin with a stream that was discovered by `first`: nothing before that is missed. */
+export function firstSqnOf(first: Spm | Data, welcomeYoung: boolean): number {
+  // An SPM of a source that has sent nothing has lead one before trail.
+  const at = first.type === "spm" ? plus(first.lead, 1) : first.sqn;
+  return welcomeYoung && first.trail === 0 && at <= YOUNG ? 0 : at;
 }

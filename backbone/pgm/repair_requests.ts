@@ -49,6 +49,8 @@ const REORDERING_MS = 10_000;
 export interface RequestsOptions {
   /** A random number, 0 ≤ n < 1. */
   readonly random: () => number;
+  /** Whether our own NAKs come back to us, and look like those of others. */
+  readonly echoes: boolean;
 }
 
 export class RepairRequests {
@@ -173,7 +175,7 @@ export class RepairRequests {
     if (request.state === "back-off" && mayAsk) {
       request.state = "wait-ncf";
       request.askedMs = nowMs;
-      request.echo = true;
+      request.echo = this.#options.echoes;
       request.deadlineMs = this.#wait(this.#toNcf, request, nowMs);
       return true;
     }

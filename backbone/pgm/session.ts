@@ -10,12 +10,15 @@
  */
 import { Authenticator, type AuthRefusal, type Gate, OPEN_GATE } from "./auth.ts";
 import type { Credentials } from "./auth_keys.ts";
+import type { Acked } from "./ack.ts";
+import type { Acknowledgements } from "./acknowledgements.ts";
 import type { Budget } from "./budget.ts";
 import type { Counters } from "./counters.ts";
 import { Deque } from "./deque.ts";
-import { encodeNak, encodeSpmr } from "./encode.ts";
+import { encodeAck, encodeNak, encodeSpmr } from "./encode.ts";
 import { gsiText } from "./gsi.ts";
 import {
+  type Ack,
   type Data,
   decodePacket,
   isFrom,
@@ -28,8 +31,7 @@ import {
   type Stream,
 } from "./packet.ts";
 import { Peers } from "./peers.ts";
-import { Receiver, type ReceiverOptions } from "./receiver.ts";
-import { plus } from "./serial.ts";
+import { firstSqnOf, Receiver, type ReceiverOptions } from "./receiver.ts";
 import { Source } from "./source.ts";
 import { TIMING } from "./timing.ts";
 
@@ -56,6 +58,8 @@ export interface SessionOptions {
   /** Shared by the sessions of a relay. */
   readonly budget: Budget;
   readonly counters: Counters;
+  /** Where this session notes what it acknowledges. Shared as well: one packet acknowledges the streams of all groups. */
+  readonly acknowledgements: Acknowledgements;
   /** A random number, 0 ≤ n < 1. */
   readonly random: () => number;
   /** The first packet's sequence number; 0 if absent. Another one tests the wrap. */
@@ -69,7 +73,9 @@ export interface SessionOptions {
 /** What a session has to say. Payloads are buffers of their own. */
 export type SessionEvent =
   | { readonly type: "message"; readonly origin: string; readonly payload: Uint8Array }
-  | { readonly type: "lost"; readonly origin: string; readonly count: number };
+  | { readonly type: "lost"; readonly origin: string; readonly count: number }
+  /** The receiver `by` is as far in a stream, which may be that of any session. */
+  | { readonly type: "acked"; readonly by: number; readonly acked: Acked };
 
 export class PgmSession {
   readonly #options: SessionOptions;
@@ -99,9 +105,11 @@ export class PgmSession {
     });
     this.#receiverOptions = {
       random,
+      echoes: credentials === undefined,
       counters,
       windowBytes: LIMITS.receiveWindowBytes,
       largestMessage: LARGEST_MESSAGE,
+      gsi,
     };
   }
 
@@ -129,6 +137,27 @@ export class PgmSession {
     return this.#source.send(payload, nowMs);
   }
 
+  /** Names the receivers whose acknowledgements hold our stream to a window: see {@link Source.tag}. */
+  tag(gsis: readonly number[], nowMs: number): void {
+    this.#source.tag(gsis, nowMs);
+  }
+
+  /** An acknowledgement of our stream, whichever group it came by. */
+  handleAck(by: number, sqn: number): void {
+    this.#source.handleAck(by, sqn);
+  }
+
+  /** Sends what is to be acknowledged now, of whatever sessions. */
+  acknowledge(nowMs: number): void {
+    const { acknowledgements, stream, counters } = this.#options;
+    for (;;) {
+      const acks = acknowledgements.poll(nowMs);
+      if (acks.length === 0) return;
+      counters.acks_sent++;
+      this.#send(encodeAck(stream, acks));
+    }
+  }
+
   /** Says goodbye: see {@link Source.close}. */
   close(nowMs: number): void {
     this.#source.close(nowMs);
@@ -143,6 +172,7 @@ export class PgmSession {
     if (isFrom(bytes, stream)) return;
     const packet = this.#admit(bytes, nowMs);
     if (typeof packet === "string") counters[`dropped_${packet}`]++;
+    else if (packet.type === "ack") this.#handleAck(packet);
     else if (this.#isOwn(packet)) this.#handleOwn(packet, nowMs);
     else if (this.#listening) this.#handleOther(packet, nowMs);
   }
@@ -204,9 +234,16 @@ export class PgmSession {
     else if (packet.type === "spmr") this.#source.handleSpmr(nowMs);
   }
 
-  #handleOther(packet: Packet, nowMs: number): void {
+  #handleAck({ gsi: by, acks }: Ack): void {
+    for (const acked of acks) {
+      if (acked.gsi === this.#options.stream.gsi) this.#events.push({ type: "acked", by, acked });
+    }
+  }
+
+  #handleOther(packet: Exclude<Packet, Ack>, nowMs: number): void {
     const peer = this.#peers.get(packet) ?? this.#discover(packet, nowMs);
     if (peer === undefined) return;
+    const { position } = peer;
     switch (packet.type) {
       case "odata":
       case "rdata":
@@ -224,6 +261,10 @@ export class PgmSession {
       case "spmr":
         peer.handleSpmr(nowMs);
         break;
+    }
+    // An SPM is answered in any case: the last acknowledgement may be lost.
+    if (peer.tagged && (peer.position !== position || packet.type === "spm")) {
+      this.#options.acknowledgements.note(peer.stream, peer.position);
     }
     // What is missing may have to be asked for at once.
     if (nowMs >= peer.nextTimeoutMs()) this.#wake(peer, nowMs);
@@ -288,14 +329,4 @@ export class PgmSession {
     this.#options.budget.charge(packet.length);
     this.#requests.push(packet);
   }
-}
-
-/** A stream so young when first heard of is heard from its beginning: one NAK can still ask for all of it. */
-const YOUNG = LARGEST_NAK - 1;
-
-/** Where to begin with a stream that was discovered by `first`: nothing before that is missed. */
-function firstSqnOf(first: Spm | Data, welcomeYoung: boolean): number {
-  // An SPM of a source that has sent nothing has lead one before trail.
-  const at = first.type === "spm" ? plus(first.lead, 1) : first.sqn;
-  return welcomeYoung && first.trail === 0 && at <= YOUNG ? 0 : at;
 }

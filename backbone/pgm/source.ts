@@ -17,6 +17,7 @@ import {
   encodeSpm,
   FRAGMENT_OVERHEAD,
 } from "./encode.ts";
+import { FlowControl } from "./flow.ts";
 import { DATA_BYTES, LARGEST_NAK, type Stream } from "./packet.ts";
 import { packable } from "./packing.ts";
 import { ahead, plus } from "./serial.ts";
@@ -57,6 +58,7 @@ export class Source {
   #fragmentsTo = 0;
   #fragmentsFrom = 0;
 
+  readonly #flow: FlowControl;
   readonly #confirm = new Set<number>();
   readonly #repair = new Set<number>();
 
@@ -74,6 +76,7 @@ export class Source {
   constructor(options: SourceOptions) {
     this.#options = options;
     this.#window = new TransmitWindow(options.windowBytes, options.firstSqn);
+    this.#flow = new FlowControl(options.counters);
   }
 
   /** Takes a payload to send. False: too many wait. The bytes must stay as they are. */
@@ -114,6 +117,17 @@ export class Source {
   /** Takes a request for an SPM. */
   handleSpmr(nowMs: number): void {
     if (this.#lastSpmMs !== -Infinity) this.#hastenSpm(nowMs);
+  }
+
+  /** Names the receivers that hold this source to its window: see {@link FlowControl.tag}. They learn it by an SPM. */
+  tag(gsis: readonly number[], nowMs: number): void {
+    this.#flow.tag(gsis);
+    if (this.#lastSpmMs !== -Infinity) this.#hastenSpm(nowMs);
+  }
+
+  /** A receiver acknowledged what came up to `sqn`. */
+  handleAck(gsi: number, sqn: number): void {
+    this.#flow.acked(gsi, sqn, this.#window.lead);
   }
 
   /** Says goodbye in as many SPMs as it takes, beginning now. */
@@ -162,7 +176,8 @@ export class Source {
     this.#heartbeatMs = Math.min(2 * this.#heartbeatMs, TIMING.ambientSpmMs);
     this.#options.counters.spm_sent++;
     const { stream, sourceNla: nla, budget } = this.#options;
-    const packet = encodeSpm(stream, { sqn: this.#spmSqn, trail, lead, nla, fin });
+    const { tagged } = this.#flow;
+    const packet = encodeSpm(stream, { sqn: this.#spmSqn, trail, lead, nla, fin, tagged });
     this.#spmSqn = plus(this.#spmSqn, 1);
     budget.charge(packet.length);
     return packet;
@@ -203,6 +218,10 @@ export class Source {
     const { budget, counters } = this.#options;
     if (!this.#window.makeRoom(this.#options.largestTpdu, nowMs)) {
       this.#blockedMs = Math.min(this.#blockedMs, this.#window.roomMs());
+      return undefined;
+    }
+    if (!this.#flow.allows(this.#window.lead, nowMs)) {
+      this.#blockedMs = Math.min(this.#blockedMs, this.#flow.nextTimeoutMs());
       return undefined;
     }
     if (!budget.allowsData(nowMs)) {

@@ -22,6 +22,10 @@ export const TIMING = {
   windowLeastMs: 250,
   /** A source ignores a repeated request within this time: others' NAKs for the same loss are under way. */
   lingerMs: 2,
+  /** A receiver acknowledges all streams that ask for it in one packet, and no second one within this time. */
+  ackMs: 1,
+  /** A receiver that holds a source up so long, without coming on to speak of, does so no more. */
+  stallMs: 250,
   /** The largest NAK back-off before a round trip was measured, and its bounds after. */
   backoffMs: { first: 2, least: 1, most: 10 },
   /** How long to wait for NCF and for RDATA, the same way. Longer than the linger, or the repeated NAK would be ignored. */

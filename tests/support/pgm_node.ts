@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Acknowledgements } from "../../backbone/pgm/acknowledgements.ts";
 import { Budget } from "../../backbone/pgm/budget.ts";
 import { newCounters } from "../../backbone/pgm/counters.ts";
 import { PgmSession, type SessionEvent } from "../../backbone/pgm/session.ts";
@@ -22,6 +23,7 @@ export interface PgmNodeOptions {
 export class PgmNode {
   readonly session: PgmSession;
   readonly counters = newCounters();
+  readonly #acknowledgements = new Acknowledgements();
   readonly events: SessionEvent[] = [];
   readonly #clock: VirtualClock;
   readonly #transmit: (bytes: Uint8Array) => void;
@@ -39,6 +41,7 @@ export class PgmNode {
       groupNla: 0xefc0_0701,
       budget: new Budget({ rate: rate ?? 100_000_000, repairShare: 0.25, burstMs: 2 }),
       counters: this.counters,
+      acknowledgements: this.#acknowledgements,
       random,
       ...(firstSqn === undefined ? {} : { firstSqn }),
     });
@@ -85,21 +88,26 @@ export class PgmNode {
   #serve(): void {
     const nowMs = this.#clock.nowMs();
     for (;;) {
+      const event = this.session.pollEvent();
+      if (event === undefined) break;
+      if (event.type === "acked") this.session.handleAck(event.by, event.acked.sqn);
+      else this.events.push(event);
+    }
+    this.session.acknowledge(nowMs);
+    for (;;) {
       const packet = this.session.pollTransmit(nowMs);
       if (packet === undefined) break;
       this.#transmit(packet);
-    }
-    for (;;) {
-      const event = this.session.pollEvent();
-      if (event === undefined) break;
-      this.events.push(event);
     }
     this.peakBytesHeld = Math.max(this.peakBytesHeld, this.session.bytesHeld);
     this.#arm();
   }
 
   #arm(): void {
-    const wakeMs = this.session.nextTimeoutMs();
+    const wakeMs = Math.min(
+      this.session.nextTimeoutMs(),
+      this.#acknowledgements.nextTimeoutMs(),
+    );
     if (wakeMs === this.#wakeMs) return;
     this.#cancel?.();
     this.#wakeMs = wakeMs;

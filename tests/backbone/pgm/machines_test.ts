@@ -119,7 +119,7 @@ Deno.test("a budget saves no more than a burst while nothing is sent", () => {
 
 /** Requests of a receiver that draws the middle of each back-off. */
 function requests() {
-  const requests = new RepairRequests({ random: () => 0.5 });
+  const requests = new RepairRequests({ random: () => 0.5, echoes: false });
   /** Lets time pass until something is asked for; answers when. */
   const askedMs = (fromMs: number, untilMs: number) => {
     for (let nowMs = fromMs; nowMs < untilMs; nowMs += 0.25) {

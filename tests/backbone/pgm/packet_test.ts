@@ -1,5 +1,6 @@
 import { deepEqual, equal, notEqual, ok } from "node:assert/strict";
 import {
+  encodeAck,
   encodeData,
   encodeNak,
   encodePacked,
@@ -7,6 +8,7 @@ import {
   encodeSpm,
   encodeSpmr,
 } from "../../../backbone/pgm/encode.ts";
+import { LARGEST_ACK, LARGEST_TAG } from "../../../backbone/pgm/ack.ts";
 import { decodePacket, type Packet, type Stream } from "../../../backbone/pgm/packet.ts";
 import { unpack } from "../../../backbone/pgm/packing.ts";
 import { seededRandom } from "../../support/random.ts";
@@ -17,15 +19,39 @@ const hex = (text: string) =>
   Uint8Array.from(text.match(/[0-9a-f]{2}/g) ?? [], (h) => parseInt(h, 16));
 const list = Array.from({ length: 63 }, (_, i) => (0xffff_fff0 + i) >>> 0);
 
+const GSIS = Array.from({ length: LARGEST_TAG }, (_, i) => 2 ** 48 - 1 - i);
+const ACKS = Array.from({ length: LARGEST_ACK }, (_, i) => ({
+  gsi: 2 ** 40 + i,
+  sourcePort: 65_535 - i,
+  sqn: (0xffff_fff0 + i) >>> 0,
+}));
+
 /** Each encoder's packet, and what it must be read as. */
 const PACKETS: Record<string, [Uint8Array, Packet]> = {
   "SPM of a new source": [
     encodeSpm(STREAM, { sqn: 0, trail: 0, lead: 0xffff_ffff, nla: 0x0a4d_0001, fin: false }),
-    { ...STREAM, type: "spm", sqn: 0, trail: 0, lead: 0xffff_ffff, nla: 0x0a4d_0001, fin: false },
+    {
+      ...STREAM,
+      type: "spm",
+      sqn: 0,
+      trail: 0,
+      lead: 0xffff_ffff,
+      nla: 0x0a4d_0001,
+      fin: false,
+      tagged: [],
+    },
   ],
   "SPM with FIN": [
     encodeSpm(STREAM, { sqn: 7, trail: 1, lead: 9, nla: 0xffff_fffe, fin: true }),
-    { ...STREAM, type: "spm", sqn: 7, trail: 1, lead: 9, nla: 0xffff_fffe, fin: true },
+    { ...STREAM, type: "spm", sqn: 7, trail: 1, lead: 9, nla: 0xffff_fffe, fin: true, tagged: [] },
+  ],
+  "SPM that asks for acknowledgements": [
+    encodeSpm(STREAM, { sqn: 7, trail: 1, lead: 9, nla: 1, fin: false, tagged: GSIS }),
+    { ...STREAM, type: "spm", sqn: 7, trail: 1, lead: 9, nla: 1, fin: false, tagged: GSIS },
+  ],
+  "ACK of as many streams as go into one": [
+    encodeAck(STREAM, ACKS),
+    { ...STREAM, type: "ack", acks: ACKS },
   ],
   "ODATA": [
     encodeData(STREAM, { sqn: 5, trail: 2, payload: bytes(1, 2, 3) }),
@@ -141,7 +167,15 @@ function resealed(encoded: Uint8Array, bend: (copy: Uint8Array) => void): Uint8A
 const MALFORMED: [string, Uint8Array, string][] = [
   ["nothing at all", bytes(), "truncated"],
   ["POLL", resealed(encodeSpmr(STREAM), (copy) => copy[4] = 0x01), "type"],
-  ["ACK", resealed(encodeSpmr(STREAM), (copy) => copy[4] = 0x0d), "type"],
+  ["an ACK without a body", resealed(encodeSpmr(STREAM), (copy) => copy[4] = 0x0d), "truncated"],
+  [
+    "acknowledgements of odd length",
+    resealed(encodeAck(STREAM, ACKS.slice(0, 1)), (copy) => {
+      copy[27] = copy[27]! - 1;
+      copy[29] = copy[29]! - 1;
+    }),
+    "option",
+  ],
   ["a type nobody knows", resealed(encodeSpmr(STREAM), (copy) => copy[4] = 0x7f), "type"],
   ["an SPM of IPv6", resealed(PACKETS["SPM with FIN"]![0], (copy) => copy[29] = 2), "address"],
   ["a NAK of IPv6", resealed(PACKETS["NAK"]![0], (copy) => copy[21] = 2), "address"],
