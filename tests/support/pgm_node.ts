@@ -4,6 +4,7 @@
  * @module
  */
 import { Acknowledgements } from "../../backbone/pgm/acknowledgements.ts";
+import type { Credentials } from "../../backbone/pgm/auth_keys.ts";
 import { Budget } from "../../backbone/pgm/budget.ts";
 import { newCounters } from "../../backbone/pgm/counters.ts";
 import { PgmSession, type SessionEvent } from "../../backbone/pgm/session.ts";
@@ -18,6 +19,7 @@ export interface PgmNodeOptions {
   readonly firstSqn?: number;
   /** Bytes a second. */
   readonly rate?: number;
+  readonly credentials?: Credentials | undefined;
 }
 
 export class PgmNode {
@@ -33,7 +35,7 @@ export class PgmNode {
   /** The most bytes it held out of order. */
   peakBytesHeld = 0;
 
-  constructor({ clock, network, random, gsi, firstSqn, rate }: PgmNodeOptions) {
+  constructor({ clock, network, random, gsi, firstSqn, rate, credentials }: PgmNodeOptions) {
     this.#clock = clock;
     this.session = new PgmSession({
       stream: { gsi, sourcePort: 32769, destinationPort: 3055 },
@@ -43,6 +45,7 @@ export class PgmNode {
       counters: this.counters,
       acknowledgements: this.#acknowledgements,
       random,
+      credentials,
       ...(firstSqn === undefined ? {} : { firstSqn }),
     });
     this.session.listen();
