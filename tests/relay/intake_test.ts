@@ -7,6 +7,7 @@ import { encodeMessage } from "../../relay/protocol/codec.ts";
 import { encodeAnnouncement } from "../../relay/protocol/frames.ts";
 import { slotOf } from "../../relay/protocol/slot.ts";
 import { Sync } from "../../relay/sync.ts";
+import { announcement } from "../support/announcement.ts";
 import { A, B, LOG_OPTIONS, message } from "../support/slot_log.ts";
 import { VirtualClock } from "../support/virtual_clock.ts";
 
@@ -43,11 +44,8 @@ function setUp() {
   };
 }
 
-function announcement(origin: string): Uint8Array {
-  return encodeAnnouncement({
-    ...{ origin, node: "n", region: "r", host: "h", port: 1 },
-    ...{ groups: [], tableEpoch: 0, solicit: false },
-  });
+function announced(origin: string): Uint8Array {
+  return encodeAnnouncement(announcement(origin));
 }
 
 function payload(seq: number): Uint8Array {
@@ -65,8 +63,8 @@ Deno.test("messages go to their logs, and are counted by what those made of them
 Deno.test("who is heard stays in view, though its announcements are lost", () => {
   const { intake, announcer, origins, clock, said } = setUp();
   announcer.start();
-  intake.message(CONTROL, A, announcement(A));
-  intake.message(CONTROL, B, announcement(B));
+  intake.message(CONTROL, A, announced(A));
+  intake.message(CONTROL, B, announced(B));
   clock.advance(1000);
   intake.message(GROUP, A, payload(1));
   clock.advance(1000);
@@ -80,7 +78,7 @@ Deno.test("garbage and what speaks for another is dropped, and complained of now
   const { intake, announcer, clock, said } = setUp();
   intake.message(GROUP, A, GARBAGE);
   intake.message(CONTROL, A, GARBAGE);
-  intake.message(CONTROL, A, announcement(B));
+  intake.message(CONTROL, A, announced(B));
   clock.advance(10_000);
   intake.message(GROUP, A, new Uint8Array());
   assert.equal(intake.counters.malformed, 4);

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { Logs } from "../../relay/logs.ts";
 import type { CatchUp } from "../../relay/protocol/log/catch_up.ts";
-import type { Announcement } from "../../relay/protocol/frames.ts";
 import type { Message, Origin, Vector } from "../../relay/protocol/message.ts";
 import { type PullRequest, Sync } from "../../relay/sync.ts";
+import { announcement } from "../support/announcement.ts";
 import { A, appendAll, B, LOG_OPTIONS, message, newLog, SLOT } from "../support/slot_log.ts";
 import { VirtualClock } from "../support/virtual_clock.ts";
 
@@ -17,7 +17,7 @@ function setUp(answers: Readonly<Record<Origin, Answer>>) {
     clock,
     logs,
     table: { epoch: 0, count: 1, groupOf: () => 1 },
-    peers: () => Object.keys(answers).map(peer),
+    peers: () => Object.keys(answers).map((origin) => announcement(origin)),
     settled: Promise.resolve(),
     ask: async ({ origin }, pull, answer) => {
       asked.push(pull);
@@ -29,13 +29,6 @@ function setUp(answers: Readonly<Record<Origin, Answer>>) {
     if (logs.append(message) === "held") sync.held(message.slot);
   };
   return { clock, logs, sync, asked, receive };
-}
-
-function peer(origin: Origin): Announcement {
-  return {
-    ...{ origin, node: "n", region: "r", host: "h", port: 1 },
-    ...{ groups: [], tableEpoch: 0, solicit: false },
-  };
 }
 
 /** Answers from a log that holds `1` to `to` of A. */

@@ -1,7 +1,79 @@
+import assert from "node:assert/strict";
+import { staticGroups } from "../../backbone/registry.ts";
+import { Groups } from "../../relay/groups.ts";
+import { Logs } from "../../relay/logs.ts";
+import { slotOf } from "../../relay/protocol/slot.ts";
+import { Publisher } from "../../relay/publisher.ts";
+import { RelayUpstream } from "../../relay/upstream.ts";
 import { freeLan, startTestRelay } from "../support/relays.ts";
-import { testUpstream } from "./protocol/upstream_contract.ts";
+import { A, LOG_OPTIONS, message } from "../support/slot_log.ts";
+import { VirtualClock } from "../support/virtual_clock.ts";
+import { RecordingSink, testUpstream } from "./protocol/upstream_contract.ts";
 
 testUpstream("in-process upstream", async () => {
   const relay = await startTestRelay(freeLan());
   return { upstream: relay.upstream, drain: () => relay.drain(), close: () => relay.close() };
+});
+
+/** An upstream without a LAN, in time that a test moves; `join` is how groups are joined. */
+function setUp(join: () => Promise<void> = () => Promise.resolve()) {
+  const clock = new VirtualClock(), table = staticGroups(4);
+  const logs = new Logs({ clock, log: LOG_OPTIONS, maxBytes: 1_000_000 });
+  const backbone = {
+    ...{ join, leave: () => {}, send: () => true },
+    ...{ counters: () => ({}), close: () => Promise.resolve() },
+  };
+  const common = { clock, table, logs, pull: () => Promise.resolve() };
+  const node = { id: "test", region: "r", origin: LOG_OPTIONS.self };
+  const upstream = new RelayUpstream({
+    ...common,
+    node,
+    groups: new Groups({ backbone, clock, lingerMs: 1000, sync: () => Promise.resolve() }),
+    publisher: new Publisher({ ...common, ...node, backbone, wallMs: () => 0 }),
+    asOfMs: () => 0,
+    waiting: () => [],
+    metrics: () => [],
+  });
+  const append = (seq: number) => logs.append({ ...message(A, seq), slot: slotOf("a") });
+  return { clock, upstream, append };
+}
+
+const LIVE = { channels: ["a"], start: "live" } as const;
+
+Deno.test("who takes nothing for 10 s is let go as slow, who goes on in time is not", async () => {
+  const { clock, upstream, append } = setUp();
+  const slow = new RecordingSink(), steady = new RecordingSink(), never = new RecordingSink();
+  slow.room = steady.room = 1;
+  const subscription = await upstream.subscribe(LIVE, steady);
+  subscription.resume();
+  (await upstream.subscribe(LIVE, slow)).resume();
+  await upstream.subscribe(LIVE, never);
+  append(1);
+  clock.advance(9000);
+  assert.deepEqual([slow.error, never.error], [undefined, undefined]);
+  steady.room = Infinity;
+  subscription.resume();
+  append(2);
+  clock.advance(3000);
+  assert.deepEqual([slow.error?.code, never.error?.code], ["slow_reader", "slow_reader"]);
+  assert.equal(steady.error, undefined);
+  assert.equal(steady.events.length, 2);
+  assert.equal(upstream.subscriptions, 1);
+});
+
+Deno.test("a group that cannot be joined is `unavailable`, and tried anew by the next", async () => {
+  let broken = true;
+  const { upstream } = setUp(() => broken ? Promise.reject(new Error("no")) : Promise.resolve());
+  await assert.rejects(upstream.subscribe(LIVE, new RecordingSink()), { code: "unavailable" });
+  broken = false;
+  (await upstream.subscribe(LIVE, new RecordingSink())).close();
+});
+
+Deno.test("a drain while a subscriber waits for its group refuses it", async () => {
+  const joined = Promise.withResolvers<void>();
+  const { upstream } = setUp(() => joined.promise);
+  const asked = upstream.subscribe(LIVE, new RecordingSink());
+  upstream.drain();
+  joined.resolve();
+  await assert.rejects(asked, { code: "draining" });
 });

@@ -1,13 +1,8 @@
 import assert from "node:assert/strict";
 import { Membership, MEMBERSHIP_TIMERS } from "../../../relay/machines/membership.ts";
-import type { Announcement } from "../../../relay/protocol/frames.ts";
+import { announcement } from "../../support/announcement.ts";
 
 const { announceMs, expiryMs, settleMs } = MEMBERSHIP_TIMERS;
-
-function announcement(origin: string, solicit = false): Announcement {
-  const place = { host: "127.0.0.1", port: 1, groups: [], tableEpoch: 0 };
-  return { origin, node: `node ${origin}`, region: "local", ...place, solicit };
-}
 
 function drain(membership: Membership): string[] {
   const events = [];
@@ -67,10 +62,10 @@ Deno.test("a solicitation is answered at once, but not more often than the answe
   const membership = new Membership("self____", 0);
   run(membership, 0, 1000);
   const due = membership.nextTimeoutMs();
-  membership.handleAnnouncement(announcement("peer____", true), 1010);
+  membership.handleAnnouncement(announcement("peer____", { solicit: true }), 1010);
   assert.equal(membership.nextTimeoutMs(), 1010);
   assert.deepEqual(membership.pollAnnouncement(1010), { solicit: false });
-  membership.handleAnnouncement(announcement("peer____", true), 1011);
+  membership.handleAnnouncement(announcement("peer____", { solicit: true }), 1011);
   assert.equal(membership.pollAnnouncement(1011), undefined);
   assert.equal(membership.nextTimeoutMs(), 1010 + MEMBERSHIP_TIMERS.answerMs);
   assert.ok(due > 1030);
@@ -85,7 +80,7 @@ Deno.test("two starting relays do not answer each other without end", () => {
       const due = from.pollAnnouncement(nowMs);
       if (!due) continue;
       sent += 1;
-      to.handleAnnouncement(announcement(origin, due.solicit), nowMs);
+      to.handleAnnouncement(announcement(origin, due), nowMs);
     }
   }
   assert.ok(sent <= 16, `${sent} announcements`);
