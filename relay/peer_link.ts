@@ -56,12 +56,13 @@ export class PeerLink {
     this.#asked.set(id, { answer, done });
     // Sending may fail with the link, which rejects `done` too: nobody must be left without a handler meanwhile.
     done.promise.catch(() => {});
-    this.#listenForSilence();
+    // A wait that is on goes on: asking again is no word of the peer's.
+    if (!this.#cancelSilence) this.#listenForSilence();
+    const stream = this.#stream ??= this.#open();
     try {
-      this.#stream ??= this.#open();
-      await (await this.#stream).send([{ type: "pull", id, ...pull }]);
+      await (await stream).send([{ type: "pull", id, ...pull }]);
     } catch (error) {
-      this.#fail(error);
+      this.#failOf(stream, error);
     }
     await done.promise;
   }
@@ -72,26 +73,36 @@ export class PeerLink {
     this.#fail(new Error("the link is closed"));
   }
 
-  async #open(): Promise<FrameStream> {
+  #open(): Promise<FrameStream> {
+    const opening = this.#dial();
+    // Whoever asked hears of a failure.
+    opening.then((stream) => this.#receive(stream, opening), () => {});
+    return opening;
+  }
+
+  async #dial(): Promise<FrameStream> {
     const { host: hostname, port } = this.#peer;
     const conn = await Deno.connect({ hostname, port });
     conn.setNoDelay(true);
     const stream = new FrameStream(conn);
-    if (this.#closed) stream.close();
-    void this.#receive(stream);
-    await stream.send([this.#options.hello]);
-    return stream;
+    try {
+      await stream.send([this.#options.hello]);
+      return stream;
+    } catch (error) {
+      stream.close();
+      throw error;
+    }
   }
 
-  async #receive(stream: FrameStream): Promise<void> {
+  async #receive(stream: FrameStream, opening: Promise<FrameStream>): Promise<void> {
     try {
       for await (const frame of stream.frames()) {
         this.#listenForSilence();
         this.#take(frame);
       }
-      this.#fail(new Error("the peer closed the session"));
+      this.#failOf(opening, new Error("the peer closed the session"));
     } catch (error) {
-      this.#fail(error);
+      this.#failOf(opening, error);
     } finally {
       stream.close();
     }
@@ -121,6 +132,11 @@ export class PeerLink {
     this.#cancelSilence = this.#asked.size === 0
       ? undefined
       : this.#options.clock.after(SILENCE_MS, () => this.#fail(new Error("the peer is silent")));
+  }
+
+  /** Fails what was asked over `stream`, unless it was given up before: what is asked over the next is not its concern. */
+  #failOf(stream: Promise<FrameStream>, error: unknown): void {
+    if (this.#stream === stream) this.#fail(error);
   }
 
   #fail(error: unknown): void {
