@@ -26,9 +26,13 @@ export class FrameStream {
     return sent;
   }
 
-  /** The frames as they come, until either side closes. @throws {DecodeError} */
-  async *frames(): AsyncGenerator<Frame, void> {
-    const reader = new FrameReader();
+  /**
+   * The frames as they come, until either side closes.
+   * @param maxUnfinishedBytes see {@link FrameReader}.
+   * @throws {DecodeError}
+   */
+  async *frames(maxUnfinishedBytes?: number): AsyncGenerator<Frame, void> {
+    const reader = new FrameReader(maxUnfinishedBytes);
     const buffer = new Uint8Array(READ_BYTES);
     for (let length; (length = await this.#read(buffer)) !== null;) {
       yield* reader.push(buffer.subarray(0, length));

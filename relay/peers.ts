@@ -112,7 +112,8 @@ export class Peers {
     };
     try {
       waitIdle();
-      for await (const frame of session.frames()) {
+      // Who asks sends no catch-ups: nothing of any is kept.
+      for await (const frame of session.frames(0)) {
         await session.send(this.#answers(frame));
         waitIdle();
       }

@@ -32,6 +32,12 @@ export class FrameReader {
   #bodyFilled = 0;
   readonly #unfinished = new Map<number, { readonly draft: CatchUpDraft; bytes: number }>();
   #unfinishedBytes = 0;
+  readonly #maxUnfinishedBytes: number;
+
+  /** @param maxUnfinishedBytes what catch-ups may take whose last part is still to come; 0 where none is expected. */
+  constructor(maxUnfinishedBytes = MAX_UNFINISHED_BYTES) {
+    this.#maxUnfinishedBytes = maxUnfinishedBytes;
+  }
 
   /** Takes what arrived and gives the frames that it completes. It must be drained; then the bytes may be reused. @throws {DecodeError} */
   *push(chunk: Uint8Array): Generator<Frame, void> {
@@ -93,7 +99,7 @@ export class FrameReader {
       const bytes = bodyBytes + PART_OVERHEAD_BYTES;
       whole.bytes += bytes;
       this.#unfinishedBytes += bytes;
-      if (this.#unfinishedBytes > MAX_UNFINISHED_BYTES) throw new DecodeError("it never ends");
+      if (this.#unfinishedBytes > this.#maxUnfinishedBytes) throw new DecodeError("it never ends");
       this.#unfinished.set(key, whole);
       return undefined;
     }

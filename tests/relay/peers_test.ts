@@ -4,9 +4,10 @@ import { FrameStream } from "../../relay/frame_stream.ts";
 import { Logs } from "../../relay/logs.ts";
 import { Origins } from "../../relay/origins.ts";
 import { Peers } from "../../relay/peers.ts";
-import type { Frame, Hello } from "../../relay/protocol/frames.ts";
+import { type Frame, FRAME_TAGS, type Hello } from "../../relay/protocol/frames.ts";
 import type { CatchUp } from "../../relay/protocol/log/catch_up.ts";
 import { slotOf } from "../../relay/protocol/slot.ts";
+import { WireWriter } from "../../relay/protocol/wire.ts";
 import { announcement } from "../support/announcement.ts";
 import { A, B, LOG_OPTIONS, message } from "../support/slot_log.ts";
 import { VirtualClock } from "../support/virtual_clock.ts";
@@ -79,7 +80,15 @@ Deno.test("a peer that says nothing is given up after 5 s", async () => {
   await assert.rejects(askOf([], (clock) => clock.advance(5000)), /silent/);
 });
 
-Deno.test("a session that asks for nothing, or brings garbage, is closed", async () => {
+/** A part of a catch-up that others would follow. */
+function firstPart(): Uint8Array {
+  const writer = new WireWriter();
+  writer.nested(FRAME_TAGS.catch_up, () => writer.writeBooleanField(3, true));
+  const body = writer.bytes();
+  return Uint8Array.of(0, 0, 0, body.length, ...body);
+}
+
+Deno.test("a session that asks for nothing, or brings what it must not, is closed", async () => {
   const { clock, peers } = setUp(B);
   const { port } = peers.listen(LOOPBACK);
   const dial = () => Deno.connect({ hostname: LOOPBACK, port });
@@ -88,7 +97,7 @@ Deno.test("a session that asks for nothing, or brings garbage, is closed", async
     conn.close();
   };
   try {
-    for (const garbage of [[255, 255, 255, 255], [0, 0, 0, 1, 255]]) {
+    for (const garbage of [[255, 255, 255, 255], [0, 0, 0, 1, 255], firstPart()]) {
       const conn = await dial();
       await conn.write(Uint8Array.from(garbage));
       await closed(conn);
