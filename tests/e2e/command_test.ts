@@ -125,27 +125,31 @@ Deno.test("an interface that is not this machine's is named, and is exit code 1"
   assert.match(err, /--interface 192\.0\.2\.1/);
 });
 
+/** `serve` in a cluster of its own, on loopback. */
+function startServe(...args: string[]) {
+  const place = ["--host", "127.0.0.1", "--interface", "127.0.0.1", "--port", "0"];
+  const group = ["--group-port", String(freeGroupPort())];
+  return startNode("serve", ...place, ...group, "--anonymous", "all", ...args);
+}
+
 Deno.test("serve --anonymous all serves, and logs json when told", async () => {
-  const args = [
-    "--host",
-    "127.0.0.1",
-    "--interface",
-    "127.0.0.1",
-    "--anonymous",
-    "all",
-    "--log=json",
-  ];
-  const node = await startNode(
-    "serve",
-    "--port=0",
-    "--group-port",
-    String(freeGroupPort()),
-    ...args,
-  );
+  const node = await startServe("--log=json");
   assert.equal((await (await fetch(`${node.url}/healthz`)).json()).status, "ok");
   await node.end();
   const entries = node.written.err.trimEnd().split("\n").map((line) => JSON.parse(line));
   assert.equal(entries.find(({ message }) => message === "accepting")?.url, node.url);
+});
+
+Deno.test("serve takes 100 streams from one address, dev more", async () => {
+  for (const [start, refused] of [[startServe, 1], [startAlone, 0]] as const) {
+    const node = await start();
+    const streams = await Promise.all(
+      Array.from({ length: 101 }, () => fetch(`${node.url}/sse?channel=news`)),
+    );
+    assert.equal(streams.filter(({ status }) => status === 429).length, refused);
+    await Promise.all(streams.map(({ body }) => body?.cancel()));
+    await node.end();
+  }
 });
 
 Deno.test("publish on one node reaches subscribe on the other, by either transport", async () => {
