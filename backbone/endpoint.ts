@@ -15,7 +15,13 @@ import { parseGsi } from "./pgm/gsi.ts";
 import { PgmSession } from "./pgm/session.ts";
 import { addressText, isMulticast, parseAddress } from "./ipv4.ts";
 import { Transmitter } from "./transmitter.ts";
-import { type DatagramSocket, type OpenSocket, openUdp, type SocketEvents } from "./udp.ts";
+import {
+  type DatagramSocket,
+  type OpenSocket,
+  openUdp,
+  type SocketEvents,
+  type Target,
+} from "./udp.ts";
 
 export interface BackboneOptions {
   /** Our name: 8 base64url characters, drawn at each start. PGM receivers ignore a source that restarts under its old one. */
@@ -73,7 +79,7 @@ export async function openBackbone(
   const socket = await openSocket({
     interfaceAddress,
     ttl,
-    own: { port, datagram: (bytes) => endpoint?.receiveOwn(bytes) },
+    own: { port, datagram: (bytes, from) => endpoint?.receiveOwn(bytes, from) },
     error: (kind) => counters[`socket_${kind}_errors`]++,
     warn,
   });
@@ -212,7 +218,7 @@ class Endpoint implements Backbone {
   #hear(channel: Channel): Promise<void> {
     const { clock } = this.#options;
     const events: SocketEvents = {
-      datagram: (bytes) => this.#receive(channel, bytes),
+      datagram: (bytes, from) => this.#receive(channel, bytes, from),
       error: (kind) => this.#countError(kind),
     };
     return channel.enter(this.#socket, events, () => clock.nowMs());
@@ -226,10 +232,10 @@ class Endpoint implements Backbone {
    * Takes what was sent to us alone: receivers may ask a source without asking the group (RFC 3208 §5.2), and those of
    * OpenPGM do. The destination port says which of our streams is meant.
    */
-  receiveOwn(bytes: Uint8Array): void {
+  receiveOwn(bytes: Uint8Array, from: Target): void {
     const [, , high = 0, low = 0] = bytes;
     const channel = this.#channelAt(high << 8 | low);
-    if (channel) this.#receive(channel, bytes);
+    if (channel) this.#receive(channel, bytes, from);
     else this.#counters.dropped_foreign++;
   }
 
@@ -237,9 +243,9 @@ class Endpoint implements Backbone {
     return this.#channels.get(sourcePort - FIRST_SOURCE_PORT);
   }
 
-  #receive(channel: Channel, bytes: Uint8Array): void {
+  #receive(channel: Channel, bytes: Uint8Array, { address }: Target): void {
     const nowMs = this.#options.clock.nowMs();
-    channel.session.handleDatagram(bytes, nowMs);
+    channel.session.handleDatagram(bytes, nowMs, address);
     this.#transmitter.serve(channel, nowMs);
     this.#deliver(channel, nowMs);
     this.#acknowledge(nowMs);

@@ -11,7 +11,8 @@
  */
 export function parseAddress(text: string): number {
   const parts = text.split(".");
-  const isAddress = parts.length === 4 && parts.every((part) => /^\d{1,3}$/.test(part) && +part < 256);
+  const isAddress = parts.length === 4 &&
+    parts.every((part) => /^\d{1,3}$/.test(part) && +part < 256);
   if (!isAddress) throw new RangeError(`"${text}" is not an IPv4 address`);
   return parts.reduce((address, part) => address * 256 + Number(part), 0);
 }

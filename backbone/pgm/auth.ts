@@ -66,6 +66,8 @@ export interface Gate {
   readonly overheadBytes: number;
   /** A packet as it goes out. */
   sign(packet: Uint8Array, nowMs: number): Uint8Array;
+  /** Who sent a packet that came in, as far as that is sure. */
+  senderOf(bytes: Uint8Array): number | undefined;
   /** Why a well-formed packet may not come in, if so. It changes nothing then. */
   refuse(bytes: Uint8Array, nowMs: number): AuthRefusal | undefined;
 }
@@ -74,6 +76,7 @@ export interface Gate {
 export const OPEN_GATE: Gate = {
   overheadBytes: 0,
   sign: (packet) => packet,
+  senderOf: () => undefined,
   refuse: (bytes) => authAt(viewOf(bytes)) === undefined ? undefined : "keyed",
 };
 
@@ -147,6 +150,11 @@ export class Authenticator implements Gate {
       nowMs,
     );
     return undefined;
+  }
+
+  senderOf(bytes: Uint8Array): number | undefined {
+    const view = viewOf(bytes), at = authAt(view);
+    return at === undefined ? undefined : readGsi(view, at + AT.sender);
   }
 
   #take(gsi: number, sender: Sender, counter: number, nowMs: number): void {

@@ -22,6 +22,7 @@ const NAMES = [
   "naks_received",
   "nak_sqns_received",
   "naks_suppressed",
+  "requests_refused",
   "duplicates",
   "tpdus_lost",
   "messages_broken",

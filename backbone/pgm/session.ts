@@ -31,6 +31,7 @@ import {
   type Stream,
 } from "./packet.ts";
 import { Peers } from "./peers.ts";
+import { type Requester, Requesters } from "./requesters.ts";
 import { firstSqnOf, Receiver, type ReceiverOptions } from "./receiver.ts";
 import { Source } from "./source.ts";
 import { TIMING } from "./timing.ts";
@@ -81,6 +82,7 @@ export class PgmSession {
   readonly #options: SessionOptions;
   readonly #gate: Gate;
   readonly #source: Source;
+  readonly #requesters = new Requesters();
   readonly #peers = new Peers(LIMITS.peers);
   readonly #receiverOptions: ReceiverOptions;
   readonly #requests = new Deque<Uint8Array>();
@@ -163,8 +165,12 @@ export class PgmSession {
     this.#source.close(nowMs);
   }
 
-  /** Takes what a socket received. The bytes may be used again afterwards. */
-  handleDatagram(bytes: Uint8Array, nowMs: number): void {
+  /**
+   * Takes what a socket received. The bytes may be used again afterwards.
+   *
+   * @param from the address that it came from. What one may ask of us is bounded, where it is known who asks.
+   */
+  handleDatagram(bytes: Uint8Array, nowMs: number, from?: string): void {
     const { counters, stream } = this.#options;
     counters.packets_received++;
     counters.bytes_received += bytes.length;
@@ -173,8 +179,9 @@ export class PgmSession {
     const packet = this.#admit(bytes, nowMs);
     if (typeof packet === "string") counters[`dropped_${packet}`]++;
     else if (packet.type === "ack") this.#handleAck(packet);
-    else if (this.#isOwn(packet)) this.#handleOwn(packet, nowMs);
-    else if (this.#listening) this.#handleOther(packet, nowMs);
+    else if (this.#isOwn(packet)) {
+      this.#handleOwn(packet, this.#gate.senderOf(bytes) ?? from, nowMs);
+    } else if (this.#listening) this.#handleOther(packet, nowMs);
   }
 
   /** The packet, if it is one and for us; what is dropped has changed nothing. */
@@ -228,10 +235,15 @@ export class PgmSession {
     return gsi === own.gsi && sourcePort === own.sourcePort;
   }
 
-  /** What others say about our own stream. */
-  #handleOwn(packet: Packet, nowMs: number): void {
-    if (packet.type === "nak") this.#source.handleNak(packet.sqns, nowMs);
-    else if (packet.type === "spmr") this.#source.handleSpmr(nowMs);
+  /** What others ask of our own stream. N-NAKs are not answered: they tell of repairs by others (RFC 3208 §8.4). */
+  #handleOwn(packet: Packet, who: Requester | undefined, nowMs: number): void {
+    if (packet.type !== "nak" && packet.type !== "spmr") return;
+    const asked = packet.type === "nak" ? packet.sqns.length : 1;
+    const granted = who === undefined ? asked : this.#requesters.grant(who, asked, nowMs);
+    this.#options.counters.requests_refused += asked - granted;
+    if (granted === 0) return;
+    if (packet.type === "spmr") this.#source.handleSpmr(nowMs);
+    else this.#source.handleNak(packet.sqns.slice(0, granted), nowMs);
   }
 
   #handleAck({ gsi: by, acks }: Ack): void {
