@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Message } from "../message.ts";
 import { AgeQueue } from "./age_queue.ts";
 import type { Channel, Channels } from "./channels.ts";
 import type { Marks } from "./marks.ts";
@@ -17,6 +18,9 @@ export interface RetentionParts {
   readonly marks: Marks;
   readonly tail: Tail;
 }
+
+/** What the state of a channel takes, roughly, while it retains something: with tiny messages, more than they do. */
+const CHANNEL_BYTES = 750;
 
 export class Retention {
   readonly #parts: RetentionParts;
@@ -46,7 +50,10 @@ export class Retention {
   add(entry: Entry): void {
     this.#bytes += entry.bytes;
     this.#byAge.push(entry, ++this.#count);
-    if (entry.message) this.#parts.channels.of(entry.message.channel).retain(entry);
+    if (!entry.message) return;
+    const channel = this.#parts.channels.of(entry.message.channel);
+    if (channel.count === 0) this.#bytes += CHANNEL_BYTES;
+    channel.retain(entry);
   }
 
   /** Brings a channel back within `maxCount` messages. */
@@ -70,11 +77,11 @@ export class Retention {
 
   /** Drops the oldest; answers the bytes freed. */
   dropOldest(): number {
-    const oldest = this.#byAge.peek();
+    const oldest = this.#byAge.peek(), before = this.#bytes;
     if (!oldest) return 0;
     this.#drop(oldest);
     this.#tidy();
-    return oldest.bytes;
+    return before - this.#bytes;
   }
 
   /** No longer counts a mark that was taken out of the timeline. */
@@ -94,8 +101,14 @@ export class Retention {
       marks.unmark({ origin, from, to: seq });
       channels.raiseAll(origin, seq);
     }
-    if (message) channels.release(message);
+    if (message) this.#release(message);
     tail.floorsRose();
+  }
+
+  #release(message: Message): void {
+    const { channels } = this.#parts;
+    if (channels.get(message.channel)?.count === 1) this.#bytes -= CHANNEL_BYTES;
+    channels.release(message);
   }
 
   #uncount({ bytes }: Entry): void {

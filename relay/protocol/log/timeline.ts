@@ -38,8 +38,8 @@ export interface Stored {
 const ENTRY_BYTES = 400;
 
 /** What a message counts against the bound of the process. */
-export function bytesOf(message: Message): number {
-  return ENTRY_BYTES + message.data.length;
+export function bytesOf({ channel, data }: Message): number {
+  return ENTRY_BYTES + channel.length + data.length;
 }
 
 export function messageEntry(message: Message, atMs: number): Entry {

@@ -207,3 +207,18 @@ Deno.test("an answer does not start forgetting anew, nor hold what its peer let 
   assert.equal(empty.vector.get(C), 4);
   assert.deepEqual(follow(empty, new Map([[C, 1]])).said, [`expired ${C}.2-2`, `${C}.3`, `${C}.4`]);
 });
+
+Deno.test("many channels of little count for more than one of much, and for nothing once that is gone", () => {
+  const one = newLog(), many = newLog();
+  appendAll(one, A, 1, 100);
+  for (let seq = 1; seq <= 100; seq++) many.append(message(A, seq, `channel ${seq}`), 0);
+  assert.ok(many.bytes > 2 * one.bytes, `${many.bytes} against ${one.bytes}`);
+  // A name counts, as data does.
+  const long = newLog();
+  long.append(message(A, 1, "c".repeat(500)), 0);
+  assert.ok(long.bytes > 500 + one.bytes / 100, `${long.bytes} against ${one.bytes}`);
+  for (const log of [one, many, long]) {
+    while (log.dropOldest() > 0);
+    assert.equal(log.bytes, 0);
+  }
+});
