@@ -16,7 +16,7 @@ import type { AckLevel, Draft, Published } from "./protocol/upstream.ts";
 export interface PublisherOptions {
   readonly origin: Origin;
   readonly region: string;
-  readonly backbone: Backbone;
+  readonly backbone: Pick<Backbone, "send">;
   readonly table: GroupTable;
   readonly logs: Logs;
   /** Wall-clock milliseconds. */

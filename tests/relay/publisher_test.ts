@@ -26,10 +26,6 @@ function setUp(pull: () => Promise<unknown> = () => Promise.resolve()) {
         if (!wire.full) sent.push(String(decodeMessage(payload).data));
         return !wire.full;
       },
-      join: () => Promise.resolve(),
-      leave: () => {},
-      counters: () => ({}),
-      close: () => Promise.resolve(),
     },
   });
   return { publisher, logs, sent, wire };

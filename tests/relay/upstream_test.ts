@@ -19,10 +19,7 @@ testUpstream("in-process upstream", async () => {
 function setUp(join: () => Promise<void> = () => Promise.resolve()) {
   const clock = new VirtualClock(), table = staticGroups(4);
   const logs = new Logs({ clock, log: LOG_OPTIONS, maxBytes: 1_000_000 });
-  const backbone = {
-    ...{ join, leave: () => {}, send: () => true },
-    ...{ counters: () => ({}), close: () => Promise.resolve() },
-  };
+  const backbone = { join, leave: () => {}, send: () => true };
   const common = { clock, table, logs, pull: () => Promise.resolve() };
   const node = { id: "test", region: "r", origin: LOG_OPTIONS.self };
   const upstream = new RelayUpstream({
