@@ -6,15 +6,16 @@
  */
 import { GroundwaveError } from "../../relay/protocol/errors.ts";
 
-/** The path as it was sent, escapes and all. */
+/** The path as it was sent, escapes and all; "/" where there is none, as in `CONNECT h:80` (RFC 9110 §4.2.3). */
 export function rawPath(url: string): string {
-  const start = pathStart(url), end = url.indexOf("?", start);
-  return end < 0 ? url.slice(start) : url.slice(start, end);
+  const start = authorityEnd(url), end = url.indexOf("?", start);
+  return (end < 0 ? url.slice(start) : url.slice(start, end)) || "/";
 }
 
-function pathStart(url: string): number {
-  const start = url.indexOf("/", url.indexOf("://") + 3);
-  return start < 0 ? url.length : start;
+function authorityEnd(url: string): number {
+  const start = url.indexOf("://") + 3, slash = url.indexOf("/", start);
+  const end = slash < 0 ? url.length : slash, query = url.indexOf("?", start);
+  return query < 0 ? end : Math.min(query, end);
 }
 
 /** Text with its percent-escapes decoded once. @throws {GroundwaveError} `code` if they are not those of UTF-8. */
@@ -36,7 +37,7 @@ export class Query {
 
   /** @throws {GroundwaveError} `bad_request` for bad percent-escapes. */
   constructor(url: string) {
-    const start = url.indexOf("?", pathStart(url));
+    const start = url.indexOf("?", authorityEnd(url));
     if (start < 0) return;
     for (const pair of url.slice(start + 1).split("&")) {
       if (pair === "") continue;

@@ -175,6 +175,14 @@ over("the runtime's own EventSource understands the stream", async ({ url }) => 
   ]);
 });
 
+Deno.test("a target without a path is answered by the table", () =>
+  served(async ({ server: { port } }) => {
+    for (const target of ["CONNECT h:80", "GET http://h?channel=/sse"]) {
+      const answer = await talk(port, `${target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`);
+      assert.match(answer, /^HTTP\/1.1 40[45] .*\{"error":\{"code":/s, target);
+    }
+  }));
+
 Deno.test("raw targets keep dot segments, and raw UTF-8 is taken", () =>
   served(async ({ server }) => {
     const channels: [string, string][] = [

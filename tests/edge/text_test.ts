@@ -60,6 +60,7 @@ Deno.test("channels of a query count once", () => {
 
 Deno.test("the path is what stands between host and query", () => {
   assert.equal(rawPath("http://h/a%2Fb/../c?d=/e"), "/a%2Fb/../c");
-  assert.equal(rawPath("http://h:80?x"), "");
+  assert.equal(rawPath("http://h:80"), "/");
+  assert.equal(rawPath("http://h:80?x=/y"), "/");
   assert.equal(rawPath("http://h//x"), "//x");
 });
