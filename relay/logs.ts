@@ -17,9 +17,10 @@ export interface LogsOptions {
 /** Due logs are woken together at multiples of this: no hold or expiry needs to be more exact. */
 const WAKE_QUANTUM_MS = 100;
 
-/** When full, so much is freed at once that the search for the oldest is paid rarely. */
+/** When full, so much is freed at once that looking through all logs is paid rarely. */
 const FREE_TO = 7 / 8;
-const FREE_BATCH = 256;
+/** At each look all of the oldest part of the whole time that is held goes, in whatever slot it is. */
+const FREE_STEP = 1 / 32;
 
 const NOWHERE: Vector = new Map();
 
@@ -152,25 +153,33 @@ export class Logs {
     slot.bytes = bytes;
   }
 
-  /** Drops the oldest entries of the whole process, a batch of one slot at a time, until there is room again. */
+  /** Drops the oldest entries of the whole process until there is room again. */
   #free(): void {
-    const target = this.#options.maxBytes * FREE_TO;
-    while (this.#bytes > target) {
-      const oldest = this.#oldest();
-      if (!oldest) return;
-      for (let n = 0; n < FREE_BATCH && this.#bytes > target; n++) {
-        if (oldest.log.dropOldest() === 0) break;
-        this.#account(oldest);
-      }
+    const targetBytes = this.#options.maxBytes * FREE_TO, nowMs = this.#options.clock.nowMs();
+    for (let freed = true; freed && this.#bytes > targetBytes;) {
+      const oldestMs = this.#oldestMs();
+      freed = this.#dropUntil(oldestMs + (nowMs - oldestMs) * FREE_STEP, targetBytes);
     }
   }
 
-  #oldest(): Slot | undefined {
-    let oldest: Slot | undefined, oldestMs = Infinity;
+  /** Drops what arrived at `ms` or before, but no more than must be; false if there was nothing. */
+  #dropUntil(ms: number, targetBytes: number): boolean {
+    let freed = false;
     for (const slot of this.#slots.values()) {
-      const ms = slot.log.oldestMs ?? Infinity;
-      if (ms < oldestMs) [oldest, oldestMs] = [slot, ms];
+      while (this.#bytes > targetBytes && (slot.log.oldestMs ?? Infinity) <= ms) {
+        if (slot.log.dropOldest() === 0) break;
+        this.#account(slot);
+        freed = true;
+      }
     }
-    return oldest;
+    return freed;
+  }
+
+  #oldestMs(): number {
+    let oldestMs = Infinity;
+    for (const { log } of this.#slots.values()) {
+      oldestMs = Math.min(oldestMs, log.oldestMs ?? Infinity);
+    }
+    return oldestMs;
   }
 }

@@ -53,6 +53,19 @@ Deno.test("all logs together keep to the bound of bytes; the oldest goes first, 
   }
 });
 
+Deno.test("what is new outlives what is older elsewhere, though its own slot holds the oldest", () => {
+  const { clock, logs, append } = setUp(100_000);
+  append(1);
+  clock.advance(1000);
+  for (let seq = 1; seq <= 100; seq++) append(seq, SLOT + 1);
+  clock.advance(1000);
+  for (let seq = 2; seq <= 41; seq++) append(seq);
+  clock.advance(1000);
+  for (let seq = 1; seq <= 130; seq++) append(seq, SLOT + 2);
+  assert.ok(heldBy(logs.peek(SLOT + 1)).length < 100, "the bound was reached");
+  assert.deepEqual(heldBy(logs.peek(SLOT)), Array.from({ length: 40 }, (_, n) => n + 2));
+});
+
 Deno.test("closed, it wakes nobody", () => {
   const { clock, logs, append } = setUp();
   append(1);
