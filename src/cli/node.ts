@@ -111,6 +111,9 @@ async function openRelay(
       wallMs: Date.now,
     });
   } catch (error) {
+    if (error instanceof RangeError) {
+      throw new UsageError(`--group-base and --group-count: ${error.message}`);
+    }
     if (!(error instanceof Error && "code" in error)) throw error;
     throw new CommandError(`no multicast on --interface ${address}: ${error.message}`);
   }

@@ -119,6 +119,16 @@ Deno.test("a taken port is named, with the next one, and is exit code 1", async 
   await node.end();
 });
 
+Deno.test("groups beyond the last multicast address are exit code 2", async () => {
+  const groups = ["--group-base", "239.255.255.250", "--group-count", "32"];
+  const { code, err } = await groundwave("dev", "--port", "0", ...groups);
+  assert.equal(code, 2);
+  assert.match(
+    err,
+    /--group-base and --group-count: 239\.255\.255\.250 and 32 more are no groups\n/,
+  );
+});
+
 Deno.test("an interface that is not this machine's is named, and is exit code 1", async () => {
   const { code, err } = await groundwave("dev", "--port", "0", "--interface", "192.0.2.1");
   assert.equal(code, 1);
