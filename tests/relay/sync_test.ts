@@ -10,7 +10,7 @@ import { VirtualClock } from "../support/virtual_clock.ts";
 type Answer = (pull: PullRequest, answer: (part: CatchUp) => void) => void | Promise<void>;
 
 /** A relay's fetching side beside peers that answer as told. */
-function setUp(answers: Readonly<Record<Origin, Answer>>) {
+function setUp(answers: Readonly<Record<Origin, Answer>>, settled = Promise.resolve()) {
   const clock = new VirtualClock(), asked: PullRequest[] = [];
   const logs = new Logs({ clock, log: LOG_OPTIONS, maxBytes: 1_000_000 });
   const sync = new Sync({
@@ -18,7 +18,7 @@ function setUp(answers: Readonly<Record<Origin, Answer>>) {
     logs,
     table: { epoch: 0, count: 1, groupOf: () => 1 },
     peers: () => Object.keys(answers).map((origin) => announcement(origin)),
-    settled: Promise.resolve(),
+    settled,
     ask: async ({ origin }, pull, answer) => {
       asked.push(pull);
       await answers[origin]?.(pull, answer);
@@ -118,4 +118,16 @@ Deno.test("what every peer lacks is given up at once, what one cannot answer for
   assert.ok(some.asked.length > 6, "and asked for again and again");
   await pass(some.clock, 400);
   assert.equal(some.logs.vectorOf(SLOT).get(A), 3);
+});
+
+Deno.test("nobody is asked before it is known who is there", async () => {
+  const settled = Promise.withResolvers<void>();
+  const { clock, sync, asked } = setUp({ one: empty }, settled.promise);
+  let done = 0;
+  for (const pull of [sync.group(1), sync.slot(SLOT)]) void pull.then(() => done++);
+  await pass(clock, 5000);
+  assert.deepEqual([asked.length, done], [0, 0]);
+  settled.resolve();
+  await turn();
+  assert.deepEqual([asked.length, done], [2, 2]);
 });

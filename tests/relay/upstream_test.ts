@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { staticGroups } from "../../backbone/registry.ts";
 import { Groups } from "../../relay/groups.ts";
 import { Logs } from "../../relay/logs.ts";
+import { parseCursor } from "../../relay/protocol/cursor.ts";
 import { slotOf } from "../../relay/protocol/slot.ts";
 import { Publisher } from "../../relay/publisher.ts";
 import { RelayUpstream } from "../../relay/upstream.ts";
@@ -20,7 +21,9 @@ function setUp(join: () => Promise<void> = () => Promise.resolve()) {
   const clock = new VirtualClock(), table = staticGroups(4);
   const logs = new Logs({ clock, log: LOG_OPTIONS, maxBytes: 1_000_000 });
   const backbone = { join, leave: () => {}, send: () => true };
-  const common = { clock, table, logs, pull: () => Promise.resolve() };
+  const pulled: number[] = [];
+  const pull = (slot: number) => Promise.resolve(pulled.push(slot));
+  const common = { clock, table, logs, pull };
   const node = { id: "test", region: "r", origin: LOG_OPTIONS.self };
   const upstream = new RelayUpstream({
     ...common,
@@ -31,8 +34,9 @@ function setUp(join: () => Promise<void> = () => Promise.resolve()) {
     waiting: () => [],
     metrics: () => [],
   });
-  const append = (seq: number) => logs.append({ ...message(A, seq), slot: slotOf("a") });
-  return { clock, upstream, append };
+  const append = (seq: number, channel = "a") =>
+    logs.append({ ...message(A, seq, channel), slot: slotOf(channel) });
+  return { clock, upstream, append, pulled };
 }
 
 const LIVE = { channels: ["a"], start: "live" } as const;
@@ -73,4 +77,49 @@ Deno.test("a drain while a subscriber waits for its group refuses it", async () 
   upstream.drain();
   joined.resolve();
   await assert.rejects(asked, { code: "draining" });
+});
+
+Deno.test("a cursor ahead of the log has the peers asked first, another has not", async () => {
+  const { upstream, append, pulled } = setUp();
+  append(1);
+  const at = (seq: number) => ({
+    slots: new Map([[slotOf("a"), new Map([[A, seq]])], [slotOf("b"), new Map([[A, 9]])]]),
+    asOfMs: undefined,
+  });
+  await upstream.read({ channels: ["a"], start: at(1), limit: 1 });
+  assert.deepEqual(pulled, [], "what it says of other slots is nobody's business here");
+  await upstream.read({ channels: ["a"], start: at(2), limit: 1 });
+  assert.deepEqual(pulled, [slotOf("a")]);
+});
+
+Deno.test("the cursor of a gap in a page is of its place, whenever it is read", async () => {
+  const { upstream, append } = setUp();
+  for (const channel of ["a", "b"]) for (const seq of [1, 2]) append(seq, channel);
+  const channels = ["a", "b"], slots = new Map([[slotOf("a"), new Map([["stranger", 1]])]]);
+  const { events } = await upstream.read({
+    channels,
+    start: { slots, asOfMs: undefined },
+    limit: 9,
+  });
+  const [gap] = events;
+  assert.ok(gap?.type === "gap");
+  assert.equal(gap.reason, "unknown");
+  const rest = await upstream.read({ channels, start: parseCursor(gap.cursor), limit: 9 });
+  assert.equal(rest.events.filter(({ type }) => type === "message").length, 4);
+});
+
+Deno.test("a reader that takes little at a time gets of each of its slots in turn", async () => {
+  const { upstream, append } = setUp();
+  for (const channel of ["a", "b"]) for (const seq of [1, 2, 3]) append(seq, channel);
+  const from: string[] = [];
+  const subscription = await upstream.subscribe({ channels: ["a", "b"], start: "earliest" }, {
+    event: (event) => {
+      if (event.type === "message") from.push(event.message.channel);
+      return false;
+    },
+    closed: () => {},
+  });
+  for (let n = 0; n < 4; n++) subscription.resume();
+  assert.deepEqual(from, ["a", "b", "a", "b"]);
+  subscription.close();
 });
