@@ -187,3 +187,23 @@ Deno.test("a drain ends what was being prepared when it began", async () => {
   assert.equal(upstream.subscriptions, 0);
   assert.equal(host.timers, 0);
 });
+
+Deno.test("a grant decides who may read what, by every path", async () => {
+  for (
+    const [identified, expected] of [
+      [true, "403 forbidden"],
+      [false, "401 unauthorized"],
+    ] as const
+  ) {
+    const grant = { identified, publish: () => false, subscribe: (c: string) => c === "mine" };
+    const { ask, upstream } = fixture({ grants: { of: () => Promise.resolve(grant) } });
+    for (const path of ["/sse", "/poll", "/history"]) {
+      const refused = await ask(`${path}?channel=mine&channel=yours&wait=0`);
+      assert.equal(await errorOf(refused), expected, path);
+      const allowed = await ask(`${path}?channel=mine&wait=0`);
+      assert.equal(allowed.status, 200, path);
+      await allowed.body?.cancel();
+    }
+    assert.equal(upstream.subscriptions, 0);
+  }
+});

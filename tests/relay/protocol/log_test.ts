@@ -222,3 +222,14 @@ Deno.test("many channels of little count for more than one of much, and for noth
     assert.equal(log.bytes, 0);
   }
 });
+
+Deno.test("what a peer dropped elsewhere in the slot is no gap of a channel that it has whole", () => {
+  const peer = newLog(C), log = newLog();
+  peer.append(message(A, 1, "kept"), MAX_AGE_MS / 2);
+  peer.append(message(A, 2, "gone"), 0);
+  peer.tick(MAX_AGE_MS);
+  const { said } = follow(log, new Map(), { channels: ["kept"] });
+  assert.ok(pull(log, peer, MAX_AGE_MS));
+  assert.deepEqual(said, [`${A}.1`]);
+  assert.deepEqual(follow(log, new Map(), { channels: ["gone"] }).said, [`expired ${A}.1-2`]);
+});
