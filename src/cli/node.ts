@@ -127,7 +127,9 @@ async function openEdge(
   const limits = connectionsPerAddress === undefined ? {} : { connectionsPerAddress };
   const edge = createEdge({ upstream, host: denoHost, grants: anonymousAll, limits, assets, log });
   try {
-    return await serve(edge, { hostname, port });
+    const failed = (cause: unknown) =>
+      log("error", "cannot accept connections, trying again", { cause: String(cause) });
+    return await serve(edge, { hostname, port, failed });
   } catch (error) {
     throw new CommandError(explain(error, hostname, port));
   }

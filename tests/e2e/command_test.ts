@@ -119,6 +119,35 @@ Deno.test("a taken port is named, with the next one, and is exit code 1", async 
   await node.end();
 });
 
+Deno.test("a lack of descriptors ends neither the node nor its streams", {
+  ignore: Deno.build.os !== "linux",
+}, async () => {
+  const node = await startAlone();
+  const { body } = await fetch(`${node.url}/sse?channel=a`);
+  assert.ok(body);
+  const stream = lineReader(body);
+  const args = ["--pid", String(node.pid), "--nofile=128"];
+  assert.ok((await new Deno.Command("prlimit", { args }).output()).success);
+  const crowd: Deno.Conn[] = [], port = Number(new URL(node.url).port);
+  for (let n = 0; !node.written.err.includes("cannot accept connections"); n++) {
+    assert.ok(n < 1000, node.written.err);
+    const connected = await Deno.connect({ hostname: "127.0.0.1", port }).catch(() => undefined);
+    if (connected) crowd.push(connected);
+    else await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  for (const connection of crowd) connection.close();
+  const publish = () => fetch(`${node.url}/publish/a`, { method: "POST", body: "still here" });
+  let answer = await publish().catch(() => undefined);
+  for (let n = 0; !answer && n < 100; n++) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    answer = await publish().catch(() => undefined);
+  }
+  assert.equal((await answer?.json())?.ack, "accepted");
+  while (!(await stream.next()).includes("still here"));
+  await stream.cancel();
+  assert.equal((await node.end()).code, 0);
+});
+
 Deno.test("groups beyond the last multicast address are exit code 2", async () => {
   const groups = ["--group-base", "239.255.255.250", "--group-count", "32"];
   const { code, err } = await groundwave("dev", "--port", "0", ...groups);

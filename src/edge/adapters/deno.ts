@@ -6,12 +6,10 @@
 import { setImmediate } from "node:timers";
 import type { Edge } from "../edge.ts";
 import type { EdgeSocket, Host, RequestInfo, SocketEvents } from "../host.ts";
-import { dropStalled } from "./stalled_sockets.ts";
+import { Listener, type ListenerOptions } from "./listener.ts";
 
 /** After so many seconds without a sign of life a WebSocket is dropped; half of it brings a ping. */
 const SOCKET_IDLE_S = 30;
-/** After so long without taking anything of what waits for it, a client is cut off. */
-const STALLED_MS = 15_000;
 /** How long a stopping server waits for answers that are under way. */
 const STOP_MS = 1500;
 
@@ -57,12 +55,6 @@ function connect(socket: WebSocket, events: SocketEvents): void {
   };
 }
 
-export interface ServeOptions {
-  readonly hostname: string;
-  /** 0: any free one. */
-  readonly port: number;
-}
-
 export interface Server {
   readonly hostname: string;
   /** The port that is really listened on. */
@@ -75,26 +67,22 @@ export interface Server {
 }
 
 /** Serves `edge` over HTTP/1.1. @throws {Deno.errors.AddrInUse} if the port is taken. */
-export function serve(edge: Edge, { hostname, port }: ServeOptions): Promise<Server> {
-  const server = Deno.serve(
-    { hostname, port, onListen() {} },
+export function serve(edge: Edge, options: ListenerOptions): Promise<Server> {
+  const listener = new Listener(
+    options,
     (request, info) => edge.fetch(request, new ConnectionInfo(info)),
   );
-  dropStalled(server.addr.port, STALLED_MS);
   const stop = async () => {
     await edge.drain();
     // It waits for whoever does not read its answer, for ever.
     await new Promise<void>((resolve) => {
       const cancel = denoHost.after(STOP_MS, resolve);
-      void server.shutdown().then(cancel).then(resolve);
+      void listener.stop().then(cancel).then(resolve);
     });
   };
   let stopping: Promise<void> | undefined;
-  return Promise.resolve({
-    hostname: server.addr.hostname,
-    port: server.addr.port,
-    drain: () => stopping ??= stop(),
-  });
+  const { hostname, port } = listener.address;
+  return Promise.resolve({ hostname, port, drain: () => stopping ??= stop() });
 }
 
 /** Looks the address up only for whom it matters. */
