@@ -8,7 +8,7 @@ import { staticGroups } from "../backbone/registry.ts";
 import { Announcer } from "./announcer.ts";
 import { Groups } from "./groups.ts";
 import { CONTROL, Intake } from "./intake.ts";
-import { Logs } from "./logs.ts";
+import { Logs, type LogsOptions } from "./logs.ts";
 import { collectMetrics } from "./metrics.ts";
 import { newOrigin } from "./new_origin.ts";
 import { Origins, REMEMBER_MS } from "./origins.ts";
@@ -16,7 +16,7 @@ import { Peers } from "./peers.ts";
 import type { Announcement } from "./protocol/frames.ts";
 import type { Upstream } from "./protocol/upstream.ts";
 import { Publisher } from "./publisher.ts";
-import { Sync } from "./sync.ts";
+import { Sync, type SyncOptions } from "./sync.ts";
 import { RelayUpstream } from "./upstream.ts";
 
 /** Says what happened, for an operator. */
@@ -65,82 +65,52 @@ const HOLD_MS = 4000;
 /** Starts a relay. Resolves once it is on the LAN; {@link Relay.settled} tells when it knows who else is. */
 export async function startRelay(options: RelayOptions): Promise<Relay> {
   await using stack = new AsyncDisposableStack();
+  const own = <T extends { close(): void | Promise<void> }>(part: T): T =>
+    stack.adopt(part, () => part.close());
   const { clock, wallMs, id, region, log } = options;
   const node = { id, region, origin: newOrigin() };
   const table = staticGroups(options.groupCount);
   const origins = new Origins();
-  if (!options.credentials) {
-    log(
-      "warn",
-      "no group key: whoever is on the LAN can join and forge; see --group-key-file",
-    );
-  }
+  warnIfOpen(options);
 
-  const logs = new Logs({
-    clock,
-    maxBytes: MAX_LOG_BYTES,
-    log: {
-      self: node.origin,
-      ...RETENTION,
-      holdMs: HOLD_MS,
-      forgetMs: REMEMBER_MS,
-      asOfMs: wallMs,
-      known: (origin) => origins.knows(origin, clock.nowMs()),
-    },
-  });
-  stack.defer(() => logs.close());
-
-  const peers = new Peers({ clock, node, logs, table, origins });
-  stack.defer(() => peers.close());
+  const logs = own(new Logs(logsOptions(options, node.origin, origins)));
+  const peers = own(new Peers({ clock, node, logs, table, origins }));
   const address = peers.listen(options.interface);
-
-  const announcer: Announcer = new Announcer({
-    clock,
-    origin: node.origin,
-    self: () => ({
-      node: id,
-      region,
-      ...address,
-      groups: groups.heard,
-      tableEpoch: table.epoch,
+  const announcer: Announcer = own(
+    new Announcer({
+      clock,
+      origin: node.origin,
+      self: () => {
+        return { node: id, region, ...address, groups: groups.heard, tableEpoch: table.epoch };
+      },
+      send: (announcement) => void backbone.send(CONTROL, announcement),
+      joined: (peer) => {
+        log("info", "peer joined", describe(peer));
+        for (const group of groups.heard) void sync.groupFrom(group, peer);
+      },
+      left: (peer) => {
+        log("info", "peer left", describe(peer));
+        peers.forget(peer.origin);
+      },
     }),
-    send: (announcement) => void backbone.send(CONTROL, announcement),
-    joined: (peer) => {
-      log("info", "peer joined", describe(peer));
-      for (const group of groups.heard) void sync.groupFrom(group, peer);
-    },
-    left: (peer) => {
-      log("info", "peer left", describe(peer));
-      peers.forget(peer.origin);
-    },
-  });
-  stack.defer(() => announcer.close());
-
-  const sync = new Sync({
-    clock,
-    logs,
-    table,
-    peers: () => announcer.peers,
-    settled: announcer.settled,
-    ask: (peer, pull, answer) => peers.ask(peer, pull, answer),
-  });
-  stack.defer(() => sync.close());
-
+  );
+  const ask: SyncOptions["ask"] = (peer, pull, answer) => peers.ask(peer, pull, answer);
+  const view = { peers: () => announcer.peers, settled: announcer.settled };
+  const sync = own(new Sync({ clock, logs, table, ask, ...view }));
   const intake = new Intake({ clock, logs, sync, announcer, origins, log });
   const warn = (advice: string) => log("warn", advice);
-  const backbone = await openBackbone({ ...options, origin: node.origin, warn }, intake);
-  stack.defer(() => backbone.close());
-
-  const groups = new Groups({
-    backbone,
-    clock,
-    lingerMs: RETENTION.maxAgeMs,
-    sync: (group) => sync.group(group),
-  });
-  stack.defer(() => groups.close());
-
+  const backbone = own(await openBackbone({ ...options, origin: node.origin, warn }, intake));
+  const groups = own(
+    new Groups({
+      backbone,
+      clock,
+      lingerMs: RETENTION.maxAgeMs,
+      sync: (group) => sync.group(group),
+    }),
+  );
   const pull = (slot: number) => sync.slot(slot);
   const publisher = new Publisher({ ...node, backbone, table, logs, wallMs, pull });
+  const parts = { backbone, groups, logs, sync, announcer, intake, publisher };
   const upstream: RelayUpstream = new RelayUpstream({
     node,
     clock,
@@ -151,11 +121,9 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     asOfMs: wallMs,
     pull,
     waiting: () => announcer.isSettled ? [] : ["looking for other relays"],
-    metrics: () =>
-      collectMetrics({ backbone, groups, logs, sync, announcer, intake, publisher, upstream }),
+    metrics: () => collectMetrics({ ...parts, upstream }),
   });
   stack.defer(() => upstream.drain());
-
   await backbone.join(CONTROL);
   announcer.start();
 
@@ -166,6 +134,21 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     drain: () => upstream.drain(),
     close: () => running.disposeAsync(),
   };
+}
+
+function warnIfOpen({ credentials, interface: address, log }: RelayOptions): void {
+  if (credentials || address.startsWith("127.")) return;
+  log("warn", "no group key: whoever is on the LAN can join and forge; see --group-key-file");
+}
+
+function logsOptions(
+  { clock, wallMs: asOfMs }: RelayOptions,
+  self: string,
+  origins: Origins,
+): LogsOptions {
+  const known = (origin: string) => origins.knows(origin, clock.nowMs());
+  const log = { self, ...RETENTION, holdMs: HOLD_MS, forgetMs: REMEMBER_MS, asOfMs, known };
+  return { clock, maxBytes: MAX_LOG_BYTES, log };
 }
 
 function describe({ node, origin, region, host }: Announcement): Readonly<Record<string, string>> {

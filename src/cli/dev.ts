@@ -5,10 +5,8 @@
  */
 import { defineCommand } from "./command.ts";
 import { flag } from "./flag.ts";
-import type { Node } from "./node.ts";
 import { groups, host, id, interfaceAddress, log, port, region } from "./node_flags.ts";
 import { runNode } from "./run_node.ts";
-import { VERSION } from "./version.ts";
 
 export const dev = defineCommand({
   name: "dev",
@@ -25,24 +23,9 @@ export const dev = defineCommand({
   },
   example: "deno task dev --port 8001",
 }, async (options, _operands, terminal) => {
-  return await runNode(options, terminal, (node) => terminal.out(welcome(node)));
+  return await runNode(options, terminal, ({ port }) => [secondNode(port)]);
 });
 
-/** Where to look, and lines to try. */
-function welcome({ url, port, id, origin }: Node): string {
-  return [
-    `groundwave ${VERSION}, node ${id} (origin ${origin})`,
-    "",
-    `  demo page    ${url}/`,
-    `  publish      curl -d hello ${url}/publish/news`,
-    `  subscribe    curl -N '${url}/sse?channel=news'`,
-    `  second node  deno task dev --port ${nextPort(port)}`,
-    "",
-    "Ctrl-C drains and ends.",
-    "",
-  ].join("\n");
-}
-
-function nextPort(port: number): number {
-  return port < 65535 ? port + 1 : 8000;
+function secondNode(port: number): string {
+  return `second node  deno task dev --port ${port < 65535 ? port + 1 : 8000}`;
 }

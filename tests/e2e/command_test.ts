@@ -171,8 +171,9 @@ function startServe(...args: string[]) {
   return startNode("serve", ...place, ...group, "--anonymous", "all", ...args);
 }
 
-Deno.test("serve --anonymous all serves, and logs json when told", async () => {
+Deno.test("serve --anonymous all serves, says where to look, and logs json when told", async () => {
   const node = await startServe("--log=json");
+  assert.match(node.written.out, new RegExp(`curl -d hello ${node.url}/publish/news`));
   assert.equal((await (await fetch(`${node.url}/healthz`)).json()).status, "ok");
   await node.end();
   const entries = node.written.err.trimEnd().split("\n").map((line) => JSON.parse(line));

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { bufferAdvice, ffiAllowed, raiseReceiveBuffer } from "../../../backbone/receive_buffer.ts";
+import { ffiAllowed } from "../../../backbone/libc.ts";
+import { bufferAdvice, raiseReceiveBuffer } from "../../../backbone/receive_buffer.ts";
 import { type Finding, ok, trouble } from "./finding.ts";
 
 /** Reads a small file of /proc or /sys; undefined if there is none. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { World, type WorldOptions } from "../../support/log_world.ts";
-import { seededRandom } from "../../support/random.ts";
+import { World, type WorldOptions } from "../../../support/log_world.ts";
+import { seededRandom } from "../../../support/random.ts";
 
 const ROOMY = { maxCount: 1000, maxAgeMs: 300_000 };
 

@@ -4,9 +4,9 @@ import {
   messageEntry,
   skipEntry,
   Timeline,
-} from "../../../relay/protocol/log/timeline.ts";
-import { seededRandom } from "../../support/random.ts";
-import { A, B, C, message } from "../../support/slot_log.ts";
+} from "../../../../relay/protocol/log/timeline.ts";
+import { seededRandom } from "../../../support/random.ts";
+import { A, B, C, message } from "../../../support/slot_log.ts";
 
 Deno.test("joining and giving up dropped entries moves no entry out of its vector", () => {
   for (let seed = 1; seed <= 40; seed++) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { parseCursor } from "../../../relay/protocol/cursor.ts";
-import type { Reader } from "../../../relay/protocol/log/reader.ts";
-import type { StreamEvent } from "../../../relay/protocol/upstream.ts";
+import { parseCursor } from "../../../../relay/protocol/cursor.ts";
+import type { Reader } from "../../../../relay/protocol/log/reader.ts";
+import type { StreamEvent } from "../../../../relay/protocol/upstream.ts";
 import {
   A,
   appendAll,
@@ -15,7 +15,7 @@ import {
   placeOf,
   pull,
   say,
-} from "../../support/slot_log.ts";
+} from "../../../support/slot_log.ts";
 
 Deno.test("a reader is born paused, and live once it has read all", () => {
   const log = newLog();

@@ -13,7 +13,7 @@ import {
   newLog,
   placeOf,
   pull,
-} from "../../support/slot_log.ts";
+} from "../../../support/slot_log.ts";
 
 Deno.test("append answers delivered, duplicate or held, and a hole filled delivers what waited", () => {
   const log = newLog();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { RangeSet } from "../../../relay/protocol/log/range_set.ts";
-import { seededRandom } from "../../support/random.ts";
+import { RangeSet } from "../../../../relay/protocol/log/range_set.ts";
+import { seededRandom } from "../../../support/random.ts";
 
 Deno.test("a range set is a set, in spans that neither overlap nor touch", () => {
   for (let seed = 1; seed <= 100; seed++) {

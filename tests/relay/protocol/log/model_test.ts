@@ -13,7 +13,7 @@ import {
   newLog,
   placeOf,
   pull,
-} from "../../support/slot_log.ts";
+} from "../../../support/slot_log.ts";
 
 Deno.test("1: `after` naming a position not yet published marks nothing of its origin lost", () => {
   const log = newLog();
