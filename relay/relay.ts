@@ -108,8 +108,14 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
       sync: (group) => sync.group(group),
     }),
   );
-  const pull = (slot: number) => sync.slot(slot);
-  const publisher = new Publisher({ ...node, backbone, table, logs, wallMs, pull });
+  const publisher = new Publisher({
+    ...node,
+    backbone,
+    table,
+    logs,
+    wallMs,
+    pull: (slot) => sync.slotSoon(slot),
+  });
   const parts = { backbone, groups, logs, sync, announcer, intake, publisher };
   const upstream: RelayUpstream = new RelayUpstream({
     node,
@@ -119,7 +125,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     logs,
     publisher,
     asOfMs: wallMs,
-    pull,
+    pull: (slot) => sync.slot(slot),
     waiting: () => announcer.isSettled ? [] : ["looking for other relays"],
     metrics: () => collectMetrics({ ...parts, upstream }),
   });

@@ -40,6 +40,10 @@ const HOLD_RETRY_MS = 500;
 
 /** An answer serves everybody who asks for the same slot within this time. */
 const FRESH_MS = 250;
+/** Where a peer did not answer, asking again so soon would only make the next one wait as long. */
+const UNANSWERED_MS = 2000;
+/** For a publisher that states what it answers: those behind it wait too. */
+const SOON_MS = 250;
 
 /** The fetching side of one relay. */
 export class Sync {
@@ -80,8 +84,15 @@ export class Sync {
     if (running) return running;
     const pull = this.#pullSlot(slot);
     this.#slotPulls.set(slot, pull);
-    void pull.then(() => this.#after(FRESH_MS, () => this.#slotPulls.delete(slot)));
+    void pull.then((answered) =>
+      this.#after(answered ? FRESH_MS : UNANSWERED_MS, () => this.#slotPulls.delete(slot))
+    );
     return pull;
+  }
+
+  /** The same, but waits no longer than it takes a sound peer to answer. */
+  async slotSoon(slot: number): Promise<void> {
+    await this.#within(SOON_MS, this.slot(slot));
   }
 
   /** A message is held in this slot: sees to it that what it waits for is fetched, or known to be nowhere. */

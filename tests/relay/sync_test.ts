@@ -131,3 +131,17 @@ Deno.test("nobody is asked before it is known who is there", async () => {
   await turn();
   assert.deepEqual([asked.length, done], [2, 2]);
 });
+
+Deno.test("a publisher waits for a silent peer a quarter of a second, and the next not at all", async () => {
+  const { clock, sync, asked } = setUp({ one: silent });
+  let waited = false;
+  const first = sync.slotSoon(SLOT).then(() => waited = true);
+  await pass(clock, 200);
+  assert.equal(waited, false);
+  await pass(clock, 50);
+  await first;
+  await pass(clock, 2000);
+  await sync.slotSoon(SLOT);
+  assert.equal(asked.length, 1);
+  sync.close();
+});

@@ -12,17 +12,20 @@ const SLACK = 64;
 export class AgeQueue {
   #entries: Entry[] = [];
   #head = 0;
+  /** What came after newer ones, merged when somebody looks: one by one, a long snapshot would move a long log as often. */
+  #late: Entry[] = [];
 
   /** `alive`: how many entries of the queue, with this one, are no skips. */
   push(entry: Entry, alive: number): void {
-    if (this.#entries.length - this.#head > 2 * alive + SLACK) this.#compact();
+    if (this.#entries.length + this.#late.length - this.#head > 2 * alive + SLACK) this.#compact();
     const newest = this.#entries.at(-1);
     if (newest === undefined || newest.atMs <= entry.atMs) this.#entries.push(entry);
-    else this.#entries.splice(this.#placeOf(entry.atMs), 0, entry);
+    else this.#late.push(entry);
   }
 
   /** The oldest. */
   peek(): Entry | undefined {
+    if (this.#late.length > 0) this.#compact();
     let entry = this.#entries[this.#head];
     while (entry?.kind === "skip") entry = this.#entries[++this.#head];
     if (this.#head >= SLACK && this.#head >= this.#entries.length / 2) {
@@ -32,20 +35,13 @@ export class AgeQueue {
     return entry;
   }
 
-  /** Index behind all that are as old or older. */
-  #placeOf(atMs: number): number {
-    let low = this.#head, high = this.#entries.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const entry = this.#entries[middle];
-      if (entry && entry.atMs <= atMs) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
+  /** Drops the dead, and puts the late ones behind all that are as old or older. */
   #compact(): void {
-    this.#entries = this.#entries.slice(this.#head).filter(({ kind }) => kind !== "skip");
+    const alive = this.#entries.slice(this.#head).filter(({ kind }) => kind !== "skip");
+    this.#entries = this.#late.length === 0
+      ? alive
+      : alive.concat(this.#late).sort((a, b) => a.atMs - b.atMs);
+    this.#late = [];
     this.#head = 0;
   }
 }
