@@ -9,7 +9,7 @@ import { LARGEST_NAK } from "./packet.ts";
 import { Reassembler } from "./reassembly.ts";
 import { LARGEST_SPAN, ReceiveWindow } from "./receive_window.ts";
 import { RepairRequests, type RequestsOptions } from "./repair_requests.ts";
-import { ahead, plus } from "./serial.ts";
+import { ahead, before, plus } from "./serial.ts";
 import { Strays } from "./strays.ts";
 import { TIMING } from "./timing.ts";
 
@@ -30,6 +30,9 @@ export interface ReceiverOptions extends RequestsOptions {
 
 /** The most packets asked for and not there yet: repairs must not flood us in their turn. */
 const MOST_AWAITED = 8 * LARGEST_NAK;
+
+/** The most packets that a source can hold. */
+const LARGEST_WINDOW = 2 ** 30;
 
 /** What a source can have sent SPMs in the time that it is remembered. */
 const LARGEST_SPM_JUMP = Math.ceil(TIMING.peerExpiryMs / TIMING.heartbeatFirstMs);
@@ -102,8 +105,8 @@ export class Receiver {
   }
 
   handleSpm(spm: Spm, nowMs: number): void {
-    const isSane = ahead(spm.trail, plus(spm.lead, 1)) <= 0;
-    if (!isSane || !this.#isNewer(spm, nowMs) || !this.#fits(spm.lead, nowMs)) {
+    const { trail, lead } = spm, end = plus(lead, 1);
+    if (!isWindow(trail, end) || !this.#isNewer(spm, nowMs) || !this.#fits(lead, end, nowMs)) {
       this.#options.counters.dropped_spm++;
       return;
     }
@@ -111,27 +114,23 @@ export class Receiver {
     this.#spmSqn = spm.sqn;
     this.#nla = spm.nla;
     this.#tagged = spm.tagged.includes(this.#options.gsi);
-    this.#window.advance(spm.trail);
-    this.#expose(spm.lead, nowMs);
+    this.#follow(trail, lead, nowMs);
   }
 
   handleData(data: Data, nowMs: number): void {
-    const { sqn } = data;
-    if (ahead(data.trail, sqn) > 0) {
+    const { sqn, trail } = data;
+    if (!isWindow(trail, sqn)) {
       this.#options.counters.dropped_length++;
       return;
     }
     // A repair does not say where the stream is.
-    const fits = data.type === "odata"
-      ? this.#fits(sqn, nowMs)
-      : ahead(sqn, this.#window.lead) <= LARGEST_SPAN;
+    const fits = data.type === "odata" ? this.#fits(sqn, sqn, nowMs) : this.#isNear(sqn);
     if (!fits) {
       this.#options.counters.dropped_stray++;
       return;
     }
     this.#heardMs = nowMs;
-    this.#window.advance(data.trail);
-    this.#expose(plus(sqn, -1), nowMs);
+    this.#follow(trail, plus(sqn, -1), nowMs);
     if (!this.#window.lacks(sqn)) {
       this.#options.counters.duplicates++;
     } else if (this.#window.take(sqn, data)) {
@@ -178,20 +177,26 @@ export class Receiver {
   }
 
   /**
-   * Whether a packet that says the stream is at `sqn` fits what is known of it: not if it leaps. Only behind or far ahead
+   * Whether a packet that says the stream is at `lead` fits what is known of it: not if it leaps. Only behind or far ahead
    * of what is known, again and again, and the stream is begun again where those packets began.
+   *
+   * @param from where to begin by this packet.
    */
-  #fits(sqn: number, nowMs: number): boolean {
-    const jump = ahead(sqn, this.#window.lead);
+  #fits(lead: number, from: number, nowMs: number): boolean {
+    const jump = ahead(lead, this.#window.lead);
     if (jump >= 0 && jump <= LARGEST_SPAN) {
       this.#leaps.clear();
       this.#laggards.clear();
       return true;
     }
-    const first = (jump > 0 ? this.#leaps : this.#laggards).note(sqn, nowMs);
-    if (first !== undefined) this.#beginAgain(first, sqn);
-    // What is behind may still be missing.
-    return first !== undefined || jump < 0;
+    const first = (jump > 0 ? this.#leaps : this.#laggards).note(from, nowMs);
+    if (first !== undefined) this.#beginAgain(first, lead);
+    // What is a little behind may still be missing.
+    return this.#isNear(lead);
+  }
+
+  #isNear(sqn: number): boolean {
+    return Math.abs(ahead(sqn, this.#window.lead)) <= LARGEST_SPAN;
   }
 
   /** Whether an SPM is newer than the last: by a plausible number, or because all others are older. */
@@ -202,13 +207,13 @@ export class Receiver {
     return isNewer || this.#oldSpms.note(sqn, nowMs) !== undefined;
   }
 
-  /** What was known is wrong: the stream is at `sqn`, and was at `first` when that began to show. */
-  #beginAgain(first: number, sqn: number): void {
+  /** What was known is wrong: the stream is at `lead`, and was at `first` when that began to show. */
+  #beginAgain(first: number, lead: number): void {
     const { next } = this.#window;
     const skipped = ahead(first, next);
     if (skipped > LARGEST_SPAN) this.#giveUp(skipped);
     // Unless it was given up already for what does not exist, what came in order stays had.
-    const at = skipped <= LARGEST_SPAN && ahead(next, sqn) <= 1 ? next : first;
+    const at = skipped <= LARGEST_SPAN && ahead(next, lead) <= 1 ? next : first;
     this.#requests = new RepairRequests(this.#options);
     this.#window = this.#newWindow(at);
     this.#spmSqn = this.#nla = undefined;
@@ -229,6 +234,8 @@ export class Receiver {
   /** The next `count` packets do not come. */
   #giveUp(count: number): void {
     const { counters } = this.#options;
+    // What came from behind until now came in its turn: to begin there would be to deliver it again.
+    this.#laggards.clear();
     if (!this.#reassembler.interrupt()) counters.messages_broken++;
     counters.tpdus_lost += count;
     this.#events.lost(count);
@@ -239,10 +246,19 @@ export class Receiver {
     this.#spmrMs = nowMs + TIMING.waitMs.first * (1 + this.#options.random());
   }
 
-  #expose(lead: number, nowMs: number): void {
+  /** The stream reaches from `trail` to `lead`. What is behind of what is known says nothing. */
+  #follow(trail: number, lead: number, nowMs: number): void {
+    if (before(lead, this.#window.lead)) return;
+    this.#window.advance(trail);
     const missing = this.#window.expose(lead);
     if (missing.length > 0) this.#requests.add(missing, nowMs);
   }
+}
+
+/** Whether a source can hold what comes before `end`, from `trail` on: numbers of half a turn would be before and after. */
+function isWindow(trail: number, end: number): boolean {
+  const length = ahead(end, trail);
+  return length >= 0 && length <= LARGEST_WINDOW;
 }
 
 /** A stream so young when first heard of is heard from its beginning: one NAK can still ask for all of it. */

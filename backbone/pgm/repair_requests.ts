@@ -46,6 +46,12 @@ const GATHER_MS = 1;
 /** How long overtaken packets are remembered: whoever asks at once then asks for what is only late (RFC 8985 §3.2). */
 const REORDERING_MS = 10_000;
 
+/**
+ * Of so many, the oldest, the deadlines are kept; the others have their turn when those are there or given up. One packet
+ * can claim that tens of thousands are missing: to look at all of them every few milliseconds would take all our time.
+ */
+const MOST_WATCHED = 1_024;
+
 export interface RequestsOptions {
   /** A random number, 0 ≤ n < 1. */
   readonly random: () => number;
@@ -147,7 +153,7 @@ export class RepairRequests {
     const ask: number[] = [], lost: number[] = [];
     const repeatMs = this.#backoff(nowMs);
     this.#wakeMs = Infinity;
-    let awaited = 0;
+    let awaited = 0, watched = 0;
     for (const [sqn, request] of this.#requests) {
       if (nowMs >= request.deadlineMs) {
         if (!lacks(sqn)) {
@@ -162,6 +168,7 @@ export class RepairRequests {
       }
       if (request.state !== "back-off") awaited++;
       this.#wakeMs = Math.min(this.#wakeMs, request.deadlineMs);
+      if (++watched >= MOST_WATCHED) break;
     }
     if (ask.length > 0) {
       this.#askedMs = nowMs;
@@ -179,9 +186,14 @@ export class RepairRequests {
       request.deadlineMs = this.#wait(this.#toNcf, request, nowMs);
       return true;
     }
-    if (request.state !== "back-off") request.tries++;
+    if (request.state !== "back-off") {
+      request.tries++;
+      request.deadlineMs = repeatMs;
+    } else {
+      // Enough are awaited: not at once again, or we would do nothing else.
+      request.deadlineMs = Math.max(repeatMs, nowMs + GATHER_MS);
+    }
     request.state = "back-off";
-    request.deadlineMs = repeatMs;
     return false;
   }
 

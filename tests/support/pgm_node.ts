@@ -8,7 +8,7 @@ import type { Credentials } from "../../backbone/pgm/auth_keys.ts";
 import { Budget } from "../../backbone/pgm/budget.ts";
 import { newCounters } from "../../backbone/pgm/counters.ts";
 import { PgmSession, type SessionEvent } from "../../backbone/pgm/session.ts";
-import type { SimulatedNetwork } from "./sim_network.ts";
+import type { Intake, SimulatedNetwork } from "./sim_network.ts";
 import type { VirtualClock } from "./virtual_clock.ts";
 
 export interface PgmNodeOptions {
@@ -19,6 +19,8 @@ export interface PgmNodeOptions {
   readonly firstSqn?: number;
   /** Bytes a second. */
   readonly rate?: number;
+  /** At once if absent. */
+  readonly intake?: Intake;
   readonly credentials?: Credentials | undefined;
 }
 
@@ -35,7 +37,9 @@ export class PgmNode {
   /** The most bytes it held out of order. */
   peakBytesHeld = 0;
 
-  constructor({ clock, network, random, gsi, firstSqn, rate, credentials }: PgmNodeOptions) {
+  constructor(
+    { clock, network, random, gsi, firstSqn, rate, intake, credentials }: PgmNodeOptions,
+  ) {
     this.#clock = clock;
     this.session = new PgmSession({
       stream: { gsi, sourcePort: 32769, destinationPort: 3055 },
@@ -49,20 +53,29 @@ export class PgmNode {
       ...(firstSqn === undefined ? {} : { firstSqn }),
     });
     this.session.listen();
-    this.#transmit = network.attach((bytes) => {
-      if (!this.#running) return;
-      // Sockets use their buffers again: whoever keeps a view of one finds this.
-      const buffer = bytes.slice();
-      this.session.handleDatagram(buffer, clock.nowMs());
-      buffer.fill(0xee);
-      this.#serve();
-    });
+    this.#transmit = network.attach((bytes) => this.receive(bytes), intake);
+  }
+
+  /** Takes a datagram, of an address if one is given. */
+  receive(bytes: Uint8Array, from?: string): void {
+    if (!this.#running) return;
+    // Sockets use their buffers again: whoever keeps a view of one finds this.
+    const buffer = bytes.slice();
+    this.session.handleDatagram(buffer, this.#clock.nowMs(), from);
+    buffer.fill(0xee);
+    this.#serve();
   }
 
   send(payload: Uint8Array): boolean {
     const taken = this.session.send(payload, this.#clock.nowMs());
     this.#serve();
     return taken;
+  }
+
+  /** Names the nodes whose acknowledgements hold this one, by their GSIs. */
+  tag(gsis: readonly number[]): void {
+    this.session.tag(gsis, this.#clock.nowMs());
+    this.#serve();
   }
 
   close(): void {
