@@ -1,0 +1,133 @@
+import { deepEqual, equal, ok, rejects, throws } from "node:assert/strict";
+import { hash, LOOK_MS, openGroupKey, parseGroupKey } from "../../backbone/group_key.ts";
+import { openBackbone } from "../../backbone/endpoint.ts";
+import { systemClock } from "../../backbone/clock.ts";
+import { freePort } from "../support/free_port.ts";
+import { credentials, groupKey } from "../support/group_keys.ts";
+import { VirtualClock } from "../support/virtual_clock.ts";
+
+const HEX = "00112233445566778899aabbccddeeff";
+const SECRET = Uint8Array.fromHex(HEX);
+
+Deno.test("a file of keys has one or two lines, in hex or base64", () => {
+  deepEqual(parseGroupKey(`7:${HEX}`), [{ id: 7, secret: SECRET }]);
+  deepEqual(parseGroupKey(`\n 0:${SECRET.toBase64()} \r\n127:${HEX.toUpperCase()}\n\n`), [
+    { id: 0, secret: SECRET },
+    { id: 127, secret: SECRET },
+  ]);
+});
+
+const BAD: [string, string, RegExp][] = [
+  ["nothing", "\n \n", /no key/],
+  ["three keys", `1:${HEX}\n2:${HEX}\n3:${HEX}`, /more than 2/],
+  ["the same id twice", `1:${HEX}\n1:${HEX}`, /same id/],
+  ["no id", HEX, /line 1 is not/],
+  ["an id over 127", `128:${HEX}`, /line 1 is not/],
+  ["a short secret", `1:${HEX}\n\n2:0011`, /line 3 is not/],
+  ["a long secret", `1:${HEX.repeat(5)}`, /line 1 is not/],
+  ["neither hex nor base64", `1:${"*".repeat(40)}`, /line 1 is not/],
+];
+
+for (const [name, text, message] of BAD) {
+  Deno.test(`a file with ${name} is refused, and no secret is told`, () => {
+    throws(() => parseGroupKey(text), (error: Error) => {
+      ok(error instanceof RangeError && message.test(error.message), error.message);
+      return !error.message.includes(HEX);
+    });
+  });
+}
+
+Deno.test("the hash is BLAKE2b-512", () => {
+  // RFC 7693, appendix A.
+  const abc = new TextEncoder().encode("abc");
+  equal(hash(abc).toHex().slice(0, 32), "ba80a53f981c4d0d6a2797b69f12f6e9");
+});
+
+/** Waits for what a clock's timer set off, whose file operations take their time. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve));
+}
+
+Deno.test("a file that changes is read again; one that turns bad leaves the keys as they were", async () => {
+  const path = await Deno.makeTempFile();
+  const clock = new VirtualClock(), logged: string[] = [];
+  try {
+    await Deno.writeTextFile(path, `1:${HEX}`);
+    const file = await openGroupKey({
+      path,
+      clock,
+      wallMs: () => 5_000,
+      log: (level, message) => logged.push(`${level} ${message}`),
+    });
+    const { keys, time } = file.credentials;
+    deepEqual([keys.signing.id, time.at(10)], [1, 5_010]);
+    const change = async (text: string, changedMs: number) => {
+      await Deno.writeTextFile(path, text);
+      await Deno.utime(path, new Date(), new Date(changedMs));
+      const before = logged.length;
+      clock.advance(LOOK_MS);
+      await until(() => logged.length > before);
+      // The next look is set up after the word.
+      await new Promise((resolve) => setTimeout(resolve));
+    };
+    await change(`2:${HEX}\n1:${HEX}`, 1_000_000);
+    deepEqual([keys.signing.id, keys.get(1)?.id], [2, 1]);
+    await change("nonsense", 2_000_000);
+    equal(keys.signing.id, 2);
+    await change(`2:${HEX}`, 3_000_000);
+    equal(keys.get(1), undefined);
+    deepEqual(logged.map((line) => line.slice(0, 18)), [
+      "info group key rea",
+      "warn the group key",
+      "info group key rea",
+    ]);
+    file.close();
+    file.close();
+  } finally {
+    await Deno.remove(path);
+  }
+});
+
+Deno.test("a file that is not there or bad is an error at the start", async () => {
+  const options = { clock: new VirtualClock(), wallMs: () => 0, log: () => {} };
+  await rejects(openGroupKey({ ...options, path: "/nonexistent/key" }), Deno.errors.NotFound);
+  await rejects(openGroupKey({ ...options, path: "/dev/null" }), RangeError);
+});
+
+Deno.test("over sockets relays of one key hear each other, those of another hear nothing", async () => {
+  const groupPort = freePort(), heard: string[] = [];
+  const arrived = Promise.withResolvers<void>();
+  const open = (origin: string, keys: Parameters<typeof credentials>[0]) =>
+    openBackbone({
+      origin,
+      interface: "127.0.0.1",
+      groupBase: "239.192.7.0",
+      groupCount: 4,
+      groupPort,
+      clock: systemClock,
+      random: Math.random,
+      credentials: credentials(keys),
+    }, {
+      message: (_group, from, payload) => {
+        heard.push(`${origin} from ${from}: ${payload[0]}`);
+        if (payload[0] === 2) arrived.resolve();
+      },
+      lost: () => {},
+    });
+  const relays = [
+    await open("AAAAAAAA", [groupKey(1)]),
+    await open("BBBBBBBB", [groupKey(2), groupKey(1)]),
+    await open("CCCCCCCC", [groupKey(1, 9)]),
+  ] as const;
+  try {
+    await Promise.all(relays.map((relay) => relay.join(1)));
+    const [a, , c] = relays;
+    c.send(1, Uint8Array.of(1));
+    a.send(1, Uint8Array.of(2));
+    await arrived.promise;
+    deepEqual(heard, ["BBBBBBBB from AAAAAAAA: 2"]);
+    await until(() => (c.counters().dropped_forged ?? 0) > 0);
+  } finally {
+    await Promise.all(relays.map((relay) => relay.close()));
+  }
+});
