@@ -18,6 +18,16 @@ export interface Faults {
   delayMs?: () => number;
 }
 
+/** How fast a machine takes in what arrives: one datagram after the other, from a buffer that may overflow. */
+export interface Intake {
+  readonly msEach: number;
+  /** The most datagrams that wait. */
+  readonly buffer: number;
+}
+
+/** How long a datagram takes without faults. */
+const WIRE_MS = 0.05;
+
 export class SimulatedNetwork {
   readonly #clock: VirtualClock;
   readonly #nodes: Receive[] = [];
@@ -31,20 +41,38 @@ export class SimulatedNetwork {
     this.faults = faults;
   }
 
-  /** Adds a node; answers how it sends. Nodes are numbered from 0. */
-  attach(receive: Receive): (bytes: Uint8Array) => void {
-    const from = this.#nodes.push(receive) - 1;
+  /** Adds a node; answers how it sends. Nodes are numbered from 0. Without `intake` it takes everything at once. */
+  attach(receive: Receive, intake?: Intake): (bytes: Uint8Array) => void {
+    const take = intake ? this.#buffered(receive, intake) : receive;
+    const from = this.#nodes.push(take) - 1;
     return (bytes) => this.#send(from, bytes);
   }
 
   #send(from: number, bytes: Uint8Array): void {
     this.sent++;
+    const { drop, copies, delayMs } = this.faults;
+    const together: Receive[] = [];
     this.#nodes.forEach((receive, to) => {
-      const { drop, copies, delayMs } = to === from ? {} as Faults : this.faults;
-      if (drop?.(bytes, from, to)) return;
-      for (let copy = copies?.() ?? 1; copy > 0; copy--) {
-        this.#clock.after(delayMs?.() ?? 0.05, () => receive(bytes));
+      if (to !== from && drop?.(bytes, from, to)) return;
+      for (let copy = to === from ? 1 : copies?.() ?? 1; copy > 0; copy--) {
+        if (to === from || !delayMs) together.push(receive);
+        else this.#clock.after(delayMs(), () => receive(bytes));
       }
     });
+    // One timer for all that arrive together: what a thousand receivers cost is their own work.
+    this.#clock.after(WIRE_MS, () => together.forEach((receive) => receive(bytes)));
+  }
+
+  #buffered(receive: Receive, { msEach, buffer }: Intake): Receive {
+    let waiting = 0, freeMs = 0;
+    return (bytes) => {
+      if (waiting === buffer) return;
+      waiting++;
+      freeMs = Math.max(freeMs, this.#clock.nowMs()) + msEach;
+      this.#clock.after(freeMs - this.#clock.nowMs(), () => {
+        waiting--;
+        receive(bytes);
+      });
+    };
   }
 }
