@@ -9,6 +9,7 @@ import {
 import type { Credentials } from "../../../backbone/pgm/auth_keys.ts";
 import { REPLAY_SPAN, ReplayWindow } from "../../../backbone/pgm/auth_replay.ts";
 import {
+  encodeAck,
   encodeData,
   encodeNak,
   encodePacked,
@@ -51,6 +52,7 @@ const PLAIN: Record<string, Uint8Array> = {
   }),
   "NCF with a list": encodeNak(STREAM, "ncf", { ...nak, sqns: [3, 4] }),
   "SPMR": encodeSpmr(STREAM),
+  "ACK": encodeAck(STREAM, [{ gsi: 1, sourcePort: 2, sqn: 3 }]),
 };
 
 function gate(

@@ -250,6 +250,37 @@ Deno.test("an unknown option is passed over", () => {
   equal(packet.packed, false);
 });
 
+/** Options that a source or a network element may send, and what they leave of a packet that has them before FIN. */
+const PASSED_OVER: Record<string, number[]> = {
+  "JOIN (§9.4)": [0x03, 8, 0, 0, 0, 0, 0, 5],
+  "SYN (§9.6)": [0x0d, 4, 0, 0],
+  "RST (§9.8)": [0x0f, 4, 0, 0],
+  "PARITY_PRM (§9.5)": [0x08, 8, 0, 3, 0, 0, 0, 16],
+  "NAK_BO_IVL (§9.3)": [0x04, 12, 0, 0, ...Array(8).fill(1)],
+  "CRQST (§9.9)": [0x11, 4, 0, 4],
+  "one of nobody's": [0x6f, 255, 0, 0, ...Array(251).fill(0xff)],
+  "three of them": [0x0d, 4, 0, 0, 0x6f, 5, 0, 0, 9, 0x5b, 4, 0, 0],
+};
+
+for (const [name, option] of Object.entries(PASSED_OVER)) {
+  Deno.test(`an option that means nothing to us is passed over: ${name}`, () => {
+    const [encoded, packet] = PACKETS["SPM with FIN"]!;
+    const [head, fin] = [encoded.slice(0, 40), encoded.slice(40)];
+    const longer = Uint8Array.of(...head, ...option, ...fin);
+    const total = 8 + option.length;
+    deepEqual(
+      decodePacket(resealed(longer, (copy) => copy.set([total >> 8, total & 255], 38))),
+      packet,
+    );
+  });
+}
+
+Deno.test("an N-NAK is a NAK of another type", () => {
+  const [encoded, packet] = PACKETS["NAK with a full list"]!;
+  const nnak = decodePacket(resealed(encoded, (copy) => copy[4] = 0x09));
+  deepEqual(nnak, { ...packet, type: "nnak" });
+});
+
 Deno.test("a packet is read at any offset of its buffer", () => {
   const [encoded, packet] = PACKETS["ODATA"]!;
   for (let offset = 0; offset < 5; offset++) {

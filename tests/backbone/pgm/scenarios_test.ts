@@ -5,7 +5,7 @@
  */
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { gsiText } from "../../../backbone/pgm/gsi.ts";
-import { encodeNak, encodeSpm, encodeSpmr } from "../../../backbone/pgm/encode.ts";
+import { encodeNak, encodeSpm, encodeSpmr, seal } from "../../../backbone/pgm/encode.ts";
 import { decodePacket, type Packet, TYPE } from "../../../backbone/pgm/packet.ts";
 import { LIMITS } from "../../../backbone/pgm/session.ts";
 import { TIMING } from "../../../backbone/pgm/timing.ts";
@@ -194,6 +194,17 @@ Deno.test("nak_of_the_future: what was never sent is neither confirmed nor repai
   );
   clock.advance(10);
   deepEqual([count("ncf"), count("rdata"), source.counters.dropped_nak], [0, 0, 2]);
+});
+
+Deno.test("nnak: what another has repaired is neither confirmed nor repaired", () => {
+  const { clock, network, send, count, source } = lan(1);
+  send(0, 5);
+  const nnak = encodeNak(SOURCE_STREAM, "nak", { sqns: [3], sourceNla: 0, groupNla: 0 });
+  nnak[4] = TYPE.nnak;
+  network.attach(() => {})(seal(nnak, new DataView(nnak.buffer)));
+  clock.advance(10);
+  deepEqual([count("nnak"), count("ncf"), count("rdata")], [1, 0, 0]);
+  equal(source.counters.naks_received, 0);
 });
 
 Deno.test("nak_flood: repairs and confirmations keep to their share of the budget", () => {
