@@ -4,23 +4,11 @@
  *
  * @module
  */
+import { descriptorsOf, type Libc, openLibc, SOL_SOCKET } from "./libc.ts";
 
-const SYMBOLS = {
-  getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
-  getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
-  setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
-} as const;
-
-type Libc = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
-
-const AF_INET = 2;
-const SOL_SOCKET = 1;
 const SO_RCVBUF = 8;
 /** As the same, beyond `net.core.rmem_max`: for root. */
 const SO_RCVBUFFORCE = 33;
-
-/** More descriptors are not searched. */
-const MOST_DESCRIPTORS = 65_536;
 
 /** Asked of the kernel per socket. Holds what comes while the process collects garbage. */
 export const RECEIVE_BUFFER = 4 << 20;
@@ -31,27 +19,15 @@ export const RECEIVE_BUFFER = 4 << 20;
  * @returns the bytes granted, at most `net.core.rmem_max` but for root. Undefined if it could not be asked: without
  * `--allow-ffi`, or beyond Linux.
  */
-export function raiseReceiveBuffer({ hostname, port }: Deno.NetAddr): number | undefined {
-  // Asked first, because opening a library without permission would prompt.
-  if (Deno.build.os !== "linux" || !ffiAllowed()) return undefined;
-  let libc: Deno.DynamicLibrary<typeof SYMBOLS>;
+export function raiseReceiveBuffer(address: Deno.NetAddr): number | undefined {
+  const libc = openLibc();
+  if (libc === undefined) return undefined;
   try {
-    libc = Deno.dlopen("libc.so.6", SYMBOLS);
-  } catch {
-    return undefined;
-  }
-  try {
-    const sockets = boundTo(libc.symbols, socketAddress(hostname, port));
-    const granted = [...sockets].map((fd) => raise(libc.symbols, fd));
+    const granted = [...descriptorsOf(libc, address)].map((fd) => raise(libc, fd));
     return granted.length > 0 ? Math.min(...granted) : undefined;
   } finally {
     libc.close();
   }
-}
-
-/** Whether libc may be asked. */
-export function ffiAllowed(): boolean {
-  return Deno.permissions.querySync({ name: "ffi" }).state === "granted";
 }
 
 /** What is wrong with a buffer, and the command that mends it. */
@@ -82,33 +58,13 @@ function defaultBuffer(): number {
   }
 }
 
-function raise(libc: Libc, fd: number): number {
+function raise({ symbols }: Libc, fd: number): number {
   const value = Int32Array.of(RECEIVE_BUFFER), length = Uint32Array.of(value.byteLength);
   const bytes = new Uint8Array(value.buffer);
   const set = (option: number) =>
-    libc.setsockopt(fd, SOL_SOCKET, option, bytes, bytes.length) === 0;
+    symbols.setsockopt(fd, SOL_SOCKET, option, bytes, bytes.length) === 0;
   if (!set(SO_RCVBUFFORCE)) set(SO_RCVBUF);
-  libc.getsockopt(fd, SOL_SOCKET, SO_RCVBUF, bytes, new Uint8Array(length.buffer));
+  symbols.getsockopt(fd, SOL_SOCKET, SO_RCVBUF, bytes, new Uint8Array(length.buffer));
   // The kernel doubles what it is asked for, and tells the double.
   return (value[0] ?? 0) / 2;
-}
-
-/** The first 8 bytes of a `sockaddr_in`: family in the machine's order, port and address in the network's. */
-function socketAddress(hostname: string, port: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(8);
-  new Uint16Array(bytes.buffer)[0] = AF_INET;
-  new DataView(bytes.buffer).setUint16(2, port);
-  bytes.set(hostname.split(".").map(Number), 4);
-  return bytes;
-}
-
-/** Descriptors of sockets with that address. Open ones are numbered densely, so a long stretch of others ends the search. */
-function* boundTo(libc: Libc, address: Uint8Array): Iterable<number> {
-  const name = new Uint8Array(128), length = new Uint32Array(1);
-  for (let fd = 3, others = 0; fd < MOST_DESCRIPTORS && others < 256; fd++, others++) {
-    length[0] = name.length;
-    if (libc.getsockname(fd, name, new Uint8Array(length.buffer)) !== 0) continue;
-    others = 0;
-    if (address.every((byte, at) => name[at] === byte)) yield fd;
-  }
 }

@@ -1,5 +1,5 @@
 /**
- * Sends what the channels of an endpoint have, a packet of each in turn, and wakes the endpoint for their deadlines.
+ * Sends what the channels of an endpoint have, some packets of each in turn, and wakes the endpoint for their deadlines.
  *
  * @module
  */
@@ -8,9 +8,13 @@ import type { Clock } from "./clock.ts";
 import type { DatagramSocket } from "./udp.ts";
 
 /**
- * Sends that may be under way at once. While so many are, payloads wait and then share packets; a lone one never waits.
+ * While so many packets are under way, no more are begun: payloads wait and then share packets, and groups take turns. A
+ * lone one never waits.
  */
-const SENDS_UNDER_WAY = 4;
+const UNDER_WAY = 4;
+
+/** Packets that a channel sends in its turn: many of one length cost little more than one. */
+const PACKETS_PER_TURN = 16;
 
 export class Transmitter {
   readonly #socket: DatagramSocket;
@@ -20,6 +24,7 @@ export class Transmitter {
   readonly #channels = new Set<Channel>();
   /** Those that may have something to send; served in turn. */
   readonly #busy = new Set<Channel>();
+  /** Packets. */
   #underWay = 0;
   #timer: { readonly atMs: number; readonly cancel: () => void } | undefined;
 
@@ -66,22 +71,22 @@ export class Transmitter {
 
   #transmit(nowMs: number): void {
     for (const channel of this.#busy) {
-      if (this.#underWay >= SENDS_UNDER_WAY) return;
+      if (this.#underWay >= UNDER_WAY) return;
       this.#busy.delete(channel);
-      const packet = channel.session.pollTransmit(nowMs);
-      if (packet === undefined) continue;
+      const packets = take(channel, nowMs);
+      if (packets.length === 0) continue;
       // Its next turn comes after everybody else's.
       this.#busy.add(channel);
       this.#channels.delete(channel);
       this.#channels.add(channel);
-      this.#dispatch(channel, packet);
+      this.#dispatch(channel, packets);
     }
   }
 
-  async #dispatch({ target }: Channel, packet: Uint8Array): Promise<void> {
-    this.#underWay++;
-    await this.#socket.send(packet, target);
-    this.#underWay--;
+  async #dispatch({ target }: Channel, packets: readonly Uint8Array[]): Promise<void> {
+    this.#underWay += packets.length;
+    await this.#socket.sendAll(packets, target);
+    this.#underWay -= packets.length;
     if (this.#busy.size > 0) this.#resume();
   }
 
@@ -96,4 +101,14 @@ export class Transmitter {
   #armFor(channel: Channel): void {
     if (!this.#busy.has(channel)) this.arm(channel.nextTimeoutMs());
   }
+}
+
+function take({ session }: Channel, nowMs: number): Uint8Array[] {
+  const packets: Uint8Array[] = [];
+  while (packets.length < PACKETS_PER_TURN) {
+    const packet = session.pollTransmit(nowMs);
+    if (packet === undefined) break;
+    packets.push(packet);
+  }
+  return packets;
 }

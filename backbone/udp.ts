@@ -3,7 +3,10 @@
  *
  * @module
  */
+import { Drain } from "./drain.ts";
+import { openLibc } from "./libc.ts";
 import { bufferAdvice, raiseReceiveBuffer } from "./receive_buffer.ts";
+import { Segments } from "./segments.ts";
 
 /** An IPv4 address and a port: a group, or somebody's own. */
 export interface Target {
@@ -28,6 +31,8 @@ export interface DatagramSocket {
    * cannot be sent is lost like any other.
    */
   send(bytes: Uint8Array, to: Target): Promise<void>;
+  /** Sends datagrams, the same way and in order. */
+  sendAll(datagrams: readonly Uint8Array[], to: Target): Promise<void>;
   /** Starts to hear a group; resolves when the membership stands. The answer ends it. */
   join(group: Target, events: SocketEvents): Promise<() => void>;
   /** Ends everything. Idempotent. */
@@ -73,10 +78,13 @@ export const openUdp: OpenSocket = async (
   { interfaceAddress, ttl = DEFAULT_TTL, own, error, warn },
 ) => {
   const sender = await openSender(interfaceAddress, ttl, error);
+  const libc = openLibc();
+  const segments = libc && Segments.of(libc, addressOf(sender));
+  const drainOf = (socket: Deno.DatagramConn) => libc && Drain.of(libc, addressOf(socket));
   let closed = false, warned = false;
   const readers = new Set<Reader>();
   const read = (open: () => Promise<Deno.DatagramConn>, events: SocketEvents) => {
-    const reader = new Reader(open, events);
+    const reader = new Reader(open, drainOf, events);
     if (closed) reader.close();
     else readers.add(reader);
     return reader;
@@ -92,13 +100,22 @@ export const openUdp: OpenSocket = async (
     // deno-lint-ignore require-await -- opened like a membership, which takes time
     void read(async () => bind(interfaceAddress, own.port), events).run();
   }
+  const send = async (bytes: Uint8Array, { address, port }: Target) => {
+    if (closed) return;
+    try {
+      await sender.send(bytes, { transport: "udp", hostname: address, port });
+    } catch (cause) {
+      error("send", cause);
+    }
+  };
   return {
-    async send(bytes, { address, port }) {
-      if (closed) return;
-      try {
-        await sender.send(bytes, { transport: "udp", hostname: address, port });
-      } catch (cause) {
-        error("send", cause);
+    send,
+    async sendAll(datagrams, to) {
+      for (let at = 0; at < datagrams.length && !closed;) {
+        const sent = segments?.send(datagrams, at, to) ?? 0;
+        const [next] = sent > 0 ? [] : datagrams.slice(at, at + 1);
+        if (next) await send(next, to);
+        at += Math.max(sent, 1);
       }
     },
     async join(group, events) {
@@ -121,6 +138,7 @@ export const openUdp: OpenSocket = async (
       closed = true;
       closeQuietly(sender);
       for (const reader of readers) reader.close();
+      libc?.close();
     },
   };
 };
@@ -128,16 +146,22 @@ export const openUdp: OpenSocket = async (
 /** A socket that is read until it is closed, and opened again when it fails. */
 class Reader {
   #socket: Deno.DatagramConn | undefined;
+  #drain: Drain | undefined;
   #closed = false;
   #endWait: () => void = () => {};
 
-  constructor(readonly reopen: () => Promise<Deno.DatagramConn>, readonly events: SocketEvents) {}
+  constructor(
+    readonly reopen: () => Promise<Deno.DatagramConn>,
+    readonly drainOf: (socket: Deno.DatagramConn) => Drain | undefined,
+    readonly events: SocketEvents,
+  ) {}
 
   /** Opens the socket, where the caller wants to know whether that succeeds. */
   async open(): Promise<void> {
     if (this.#closed) return;
     this.#socket = await this.reopen();
     if (this.#closed) closeQuietly(this.#socket);
+    else this.#drain = this.drainOf(this.#socket);
   }
 
   close(): void {
@@ -166,12 +190,14 @@ class Reader {
   }
 
   /** Reads until it fails. */
-  async #read(buffer: Uint8Array, worked: () => void): Promise<void> {
-    while (!this.#closed && this.#socket) {
+  async #read(buffer: Uint8Array<ArrayBuffer>, worked: () => void): Promise<void> {
+    const isOpen = () => !this.#closed;
+    while (isOpen() && this.#socket) {
       // One at a time: pending receives complete out of order.
       const [bytes, from] = await this.#socket.receive(buffer);
       worked();
-      if (!this.#closed) this.events.datagram(bytes, targetOf(from));
+      if (isOpen()) this.events.datagram(bytes, targetOf(from));
+      this.#drain?.read(buffer, this.events.datagram, isOpen);
     }
   }
 

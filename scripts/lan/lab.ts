@@ -90,7 +90,8 @@ export class Lab implements AsyncDisposable {
         `ip -n ${sw} link add port${index + 1} type veth peer name eth0 netns ${name}`,
         `ip -n ${sw} link set port${index + 1} master lan up`,
         `ip -n ${name} link set lo up`,
-        `ip -n ${name} link set eth0 up`,
+        // As a network card does: what is sent in one go is cut before it leaves, so that losses and captures meet packets.
+        `ip -n ${name} link set eth0 up gso_max_segs 1`,
         `ip -n ${name} addr add ${address}/24 dev eth0`,
         `ip -n ${name} route add 224.0.0.0/4 dev eth0`,
       ]),

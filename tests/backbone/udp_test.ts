@@ -229,3 +229,66 @@ Deno.test("without FFI the buffers that stay small are told once, not per group"
     socket.close();
   }
 });
+
+/** Datagrams of the given lengths, each full of its own number. */
+function numbered(lengths: readonly number[]): Uint8Array[] {
+  return lengths.map((length, number) => new Uint8Array(length).fill(number));
+}
+
+Deno.test("many at once arrive as they were, in order, whatever their lengths", async () => {
+  const group = { address: "239.192.7.1", port: freePort() };
+  const lengths = [
+    1400,
+    1400,
+    1400,
+    200,
+    200,
+    1400,
+    0,
+    0,
+    7,
+    1,
+    ...Array(70).fill(1200),
+    300,
+    65_000,
+  ];
+  const datagrams = numbered(lengths);
+  const socket = await open();
+  const arrived: Uint8Array[] = [], all = Promise.withResolvers<void>();
+  try {
+    await socket.join(group, {
+      datagram: (bytes, from) => {
+        equal(from.address, INTERFACE);
+        if (arrived.push(bytes.slice()) === lengths.length) all.resolve();
+      },
+      error: (_kind, cause) => all.reject(cause),
+    });
+    await socket.sendAll(datagrams, group);
+    await all.promise;
+    deepEqual(arrived, datagrams);
+  } finally {
+    socket.close();
+  }
+});
+
+Deno.test("a socket that is closed by what it hears hears nothing more", async () => {
+  const group = { address: "239.192.7.1", port: freePort() };
+  const [sender, hearer] = [await open(), await open()];
+  const heard: number[] = [], closed = Promise.withResolvers<void>();
+  try {
+    await hearer.join(group, {
+      datagram: ([number = 0]) => {
+        heard.push(number);
+        hearer.close();
+        closed.resolve();
+      },
+      error: () => {},
+    });
+    await sender.sendAll(numbered([5, 5, 5, 5, 5]), group);
+    await closed.promise;
+    deepEqual(heard, [0]);
+  } finally {
+    sender.close();
+    hearer.close();
+  }
+});

@@ -1,0 +1,62 @@
+/**
+ * What waits at a socket, read at once: an answer of Deno's costs several times what the system takes to give it. Deno
+ * waits for the first datagram; those that came with it are read here.
+ *
+ * @module
+ */
+import { ADDRESS_BYTES, descriptorOf, type Libc, MSG_DONTWAIT } from "./libc.ts";
+import type { OnDatagram, Target } from "./udp.ts";
+
+/** At most so many before timers, sends and other sockets have their turn. */
+const MOST_AT_ONCE = 64;
+
+export class Drain {
+  readonly #libc: Libc;
+  readonly #fd: number;
+  readonly #address = new Uint8Array(ADDRESS_BYTES);
+  readonly #view = new DataView(this.#address.buffer);
+  readonly #length = new Uint32Array(1);
+  readonly #lengthBytes = new Uint8Array(this.#length.buffer);
+  /** The last sender, who is most often the next. */
+  #from: Target = { address: "", port: 0 };
+  #fromAddress = 0;
+
+  private constructor(libc: Libc, fd: number) {
+    this.#libc = libc;
+    this.#fd = fd;
+  }
+
+  /** For the socket that is bound to an address; undefined if its descriptor cannot be told. */
+  static of(libc: Libc, address: Deno.NetAddr): Drain | undefined {
+    const fd = descriptorOf(libc, address);
+    return fd === undefined ? undefined : new Drain(libc, fd);
+  }
+
+  /** Hands on what waits, in `buffer`, while `goOn` says so: after it has said no, the socket may be closed. */
+  read(buffer: Uint8Array<ArrayBuffer>, datagram: OnDatagram, goOn: () => boolean): void {
+    const { recvfrom } = this.#libc.symbols, room = BigInt(buffer.length);
+    for (let count = 0; count < MOST_AT_ONCE && goOn(); count++) {
+      this.#length[0] = ADDRESS_BYTES;
+      const bytes = recvfrom(
+        this.#fd,
+        buffer,
+        room,
+        MSG_DONTWAIT,
+        this.#address,
+        this.#lengthBytes,
+      );
+      // Nothing is there; or an error, which Deno's next read will meet and tell.
+      if (bytes < 0) return;
+      datagram(buffer.subarray(0, bytes), this.#sender());
+    }
+  }
+
+  #sender(): Target {
+    const port = this.#view.getUint16(2), address = this.#view.getUint32(4);
+    if (port !== this.#from.port || address !== this.#fromAddress) {
+      this.#fromAddress = address;
+      this.#from = { address: this.#address.subarray(4, 8).join("."), port };
+    }
+    return this.#from;
+  }
+}
