@@ -39,7 +39,7 @@ export class BodyReader {
   ): Promise<T> {
     const declared = declaredBytes(request);
     if (declared !== undefined && declared > limitBytes) throw tooLarge(limitBytes);
-    if (request.headers.has("content-encoding")) {
+    if (!/^\s*(identity)?\s*$/i.test(request.headers.get("content-encoding") ?? "")) {
       throw new GroundwaveError("unsupported_media_type", "bodies are taken uncompressed only");
     }
     const claim = { bytes: 0 };

@@ -52,6 +52,14 @@ Deno.test("options come by header or query, and the header wins", async () => {
   );
 });
 
+Deno.test("a body that says it is not encoded is taken as it is", async () => {
+  const { post } = fixture();
+  for (const encoding of ["identity", "Identity", ""]) {
+    const response = await post("/publish/a", "x", { "content-encoding": encoding });
+    assert.equal(response.status, 200, encoding);
+  }
+});
+
 Deno.test("octet streams are binary, everything else is UTF-8 to the byte", async () => {
   const { post, upstream } = fixture();
   const bytes = new Uint8Array([0, 255, 254, 13, 10]);
