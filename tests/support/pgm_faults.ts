@@ -34,3 +34,22 @@ export function lossOfAll(share: number): Loss {
 export function dropper(loss: Loss, random: () => number): (bytes: Uint8Array) => boolean {
   return (bytes) => random() < (loss[kindOf(bytes)] ?? 0);
 }
+
+/**
+ * Draws the loss of datagrams in bursts of `length` on the average (Gilbert's model): each way between two nodes is
+ * good or bad, and how often it turns bad makes the share of each kind.
+ */
+export function burstDropper(
+  loss: Loss,
+  length: number,
+  random: () => number,
+): (bytes: Uint8Array, from: number, to: number) => boolean {
+  const bad = new Set<number>();
+  return (bytes, from, to) => {
+    const way = from * 1_000 + to, share = loss[kindOf(bytes)] ?? 0;
+    const isBad = bad.has(way) ? random() >= 1 / length : random() < share / (length * (1 - share));
+    if (isBad) bad.add(way);
+    else bad.delete(way);
+    return isBad;
+  };
+}

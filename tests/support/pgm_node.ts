@@ -26,6 +26,7 @@ export interface PgmNodeOptions {
 
 export class PgmNode {
   readonly session: PgmSession;
+  readonly gsi: number;
   readonly counters = newCounters();
   readonly #acknowledgements = new Acknowledgements();
   readonly events: SessionEvent[] = [];
@@ -41,6 +42,7 @@ export class PgmNode {
     { clock, network, random, gsi, firstSqn, rate, intake, credentials }: PgmNodeOptions,
   ) {
     this.#clock = clock;
+    this.gsi = gsi;
     this.session = new PgmSession({
       stream: { gsi, sourcePort: 32769, destinationPort: 3055 },
       sourceNla: 0x0a4d_0001,
