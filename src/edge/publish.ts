@@ -89,37 +89,46 @@ async function publishBatch(
     throw new GroundwaveError("bad_request", `${option} is given by each message of a batch`);
   }
   const results = await core.bodies.use(request, core.limits.batchBytes, async (body) => {
-    const items = readBatch(decodeText(body), type, core.limits.batchMessages);
-    const level = items.ack ?? ack;
+    const { items, ack: level = ack } = readBatch(
+      decodeText(body),
+      type,
+      core.limits.batchMessages,
+    );
     // All are on their way before the first is answered; the upstream keeps the order of the calls.
-    return await Promise.all(items.messages.map((item) => publishItem(core, grant, item, level)));
+    return await Promise.all(items.map((item) => publishItem(core, grant, item, level)));
   });
   return answerJson({ results });
 }
 
+/** A message of a batch; reading one that is not even JSON throws. */
+type Item = () => unknown;
+
 /** @throws {GroundwaveError} `bad_request`, `too_large` for the batch as a whole. */
-function readBatch(
-  text: string,
-  type: string,
-  limit: number,
-): { messages: readonly unknown[]; ack?: AckLevel } {
-  const read = type === JSON_TYPE ? parse(batch, parseJson(text)) : {
-    messages: text.split("\n").filter((line) => line.trim() !== "").map(parseJson),
-  };
-  if (read.messages.length > limit) {
+function readBatch(text: string, type: string, limit: number): { items: Item[]; ack?: AckLevel } {
+  const read = type === JSON_TYPE ? readObject(text) : { items: readLines(text) };
+  if (read.items.length > limit) {
     throw new GroundwaveError("too_large", `a batch has at most ${limit} messages`);
   }
   return read;
 }
 
+function readObject(text: string): { items: Item[]; ack?: AckLevel } {
+  const { messages, ...rest } = parse(batch, parseJson(text));
+  return { items: messages.map((message) => () => message), ...rest };
+}
+
+function readLines(text: string): Item[] {
+  return text.split("\n").filter((line) => line.trim() !== "").map((line) => () => parseJson(line));
+}
+
 async function publishItem(
   core: Core,
   grant: Grant,
-  item: unknown,
+  item: Item,
   ack: AckLevel | undefined,
 ): Promise<Published | ErrorBody> {
   try {
-    return await publish(core, grant, { ...ack && { ack }, ...parse(batchItem, item) });
+    return await publish(core, grant, { ...ack && { ack }, ...parse(batchItem, item()) });
   } catch (thrown) {
     const error = GroundwaveError.from(thrown);
     core.counters.errors.add(error.code);

@@ -246,6 +246,18 @@ Deno.test("a batch may be lines, and its level stands beside or above it", async
   assert.equal(above.results[0].error.code, "not_archived");
 });
 
+Deno.test("a line that is not JSON is answered in its place", async () => {
+  const { post, upstream } = fixture();
+  const lines = '{"channel":"a","data":"1"}\n{"channel":"a","data\n{"channel":"a","data":"2"}';
+  const response = await post("/publish", lines, { "content-type": "application/x-ndjson" });
+  const { results } = await response.json();
+  assert.deepEqual(
+    results.map(({ ack, error }: { ack?: string; error?: { code: string } }) => ack ?? error?.code),
+    ["accepted", "bad_request", "accepted"],
+  );
+  assert.deepEqual((await published(upstream, "a")).map(({ data }) => data), ["1", "2"]);
+});
+
 Deno.test("a batch is refused whole when it cannot be read as one", async () => {
   const refused: [string, BodyInit, Record<string, string>?, string?][] = [
     ["400 bad_request", "{"],
@@ -253,7 +265,6 @@ Deno.test("a batch is refused whole when it cannot be read as one", async () => 
     ["400 bad_request", "[]"],
     ["400 bad_request", '{"messages":{}}'],
     ["400 bad_request", '{"messages":[],"ack":"no"}'],
-    ["400 bad_request", '{"channel":"a","data":1}\n{', { "content-type": "application/x-ndjson" }],
     ["400 bad_request", '{"messages":[]}', JSON_TYPE, "/publish?event=e"],
     ["400 encoding_invalid", new Uint8Array([0x22, 0xff, 0x22])],
     ["413 too_large", JSON.stringify({ messages: Array(1001).fill(0) })],
