@@ -81,7 +81,7 @@ export function createEdge(options: EdgeOptions): Edge {
   });
   app.onError(answerError(core));
   return {
-    fetch: (request, info) => app.fetch(request, info),
+    fetch: (request, info) => isHostFaulty(request) ? refuseHost(core) : app.fetch(request, info),
     drain: () => core.connections.drain(),
   };
 }
@@ -101,6 +101,18 @@ function createCore(options: EdgeOptions): Core {
     log: options.log ?? (() => {}),
     retryMs: options.retryMs ?? DEFAULT_RETRY_MS,
   };
+}
+
+/** Runtimes put the Host before the target, whatever is in it: one with a path of its own would choose the route. */
+function isHostFaulty(request: Request): boolean {
+  const host = request.headers.get("host");
+  return host !== null && /[/?#\\\s]/.test(host);
+}
+
+function refuseHost(core: Core): Response {
+  const error = new GroundwaveError("bad_request", "the Host is not one");
+  core.counters.errors.add(error.code);
+  return answerJson(error, {}, error.class.status);
 }
 
 function refuseMethod(core: Core, method: string, allowed: "GET" | "POST"): Response {

@@ -183,6 +183,22 @@ Deno.test("a target without a path is answered by the table", () =>
     }
   }));
 
+Deno.test("a Host that is none does not choose the route", () =>
+  served(async ({ server: { port } }) => {
+    for (const host of ["a/sse?channel=b", "a?", "a#b", "a\\b", "a b", "a\tb"]) {
+      const answer = await talk(
+        port,
+        `GET /healthz HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
+        "}}",
+      );
+      assert.match(answer, /^HTTP\/1.1 400 /, host);
+    }
+    for (const host of ["a", "a:1", "[::1]:8000"]) {
+      const request = `GET /healthz HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
+      assert.match(await talk(port, request), /^HTTP\/1.1 200 /, host);
+    }
+  }));
+
 Deno.test("raw targets keep dot segments, and raw UTF-8 is taken", () =>
   served(async ({ server }) => {
     const channels: [string, string][] = [
