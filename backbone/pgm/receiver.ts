@@ -31,9 +31,6 @@ export interface ReceiverOptions extends RequestsOptions {
 /** The most packets asked for and not there yet: repairs must not flood us in their turn. */
 const MOST_AWAITED = 8 * LARGEST_NAK;
 
-/** The most packets that a source can hold. */
-const LARGEST_WINDOW = 2 ** 30;
-
 /** What a source can have sent SPMs in the time that it is remembered. */
 const LARGEST_SPM_JUMP = Math.ceil(TIMING.peerExpiryMs / TIMING.heartbeatFirstMs);
 
@@ -106,7 +103,7 @@ export class Receiver {
 
   handleSpm(spm: Spm, nowMs: number): void {
     const { trail, lead } = spm, end = plus(lead, 1);
-    if (!isWindow(trail, end) || !this.#isNewer(spm, nowMs) || !this.#fits(lead, end, nowMs)) {
+    if (before(end, trail) || !this.#isNewer(spm, nowMs) || !this.#fits(lead, end, nowMs)) {
       this.#options.counters.dropped_spm++;
       return;
     }
@@ -119,7 +116,7 @@ export class Receiver {
 
   handleData(data: Data, nowMs: number): void {
     const { sqn, trail } = data;
-    if (!isWindow(trail, sqn)) {
+    if (before(sqn, trail)) {
       this.#options.counters.dropped_length++;
       return;
     }
@@ -253,12 +250,6 @@ export class Receiver {
     const missing = this.#window.expose(lead);
     if (missing.length > 0) this.#requests.add(missing, nowMs);
   }
-}
-
-/** Whether a source can hold what comes before `end`, from `trail` on: numbers of half a turn would be before and after. */
-function isWindow(trail: number, end: number): boolean {
-  const length = ahead(end, trail);
-  return length >= 0 && length <= LARGEST_WINDOW;
 }
 
 /** A stream so young when first heard of is heard from its beginning: one NAK can still ask for all of it. */

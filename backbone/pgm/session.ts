@@ -235,7 +235,7 @@ export class PgmSession {
     return gsi === own.gsi && sourcePort === own.sourcePort;
   }
 
-  /** What others ask of our own stream. N-NAKs are not answered: they tell of repairs by others (RFC 3208 §8.4). */
+  /** What others ask of our own stream. An N-NAK asks for nothing: it tells of a repair by a local repairer (RFC 3208, DLR). */
   #handleOwn(packet: Packet, who: Requester | undefined, nowMs: number): void {
     if (packet.type !== "nak" && packet.type !== "spmr") return;
     const asked = packet.type === "nak" ? packet.sqns.length : 1;

@@ -252,12 +252,12 @@ Deno.test("an unknown option is passed over", () => {
 
 /** Options that a source or a network element may send, and what they leave of a packet that has them before FIN. */
 const PASSED_OVER: Record<string, number[]> = {
-  "JOIN (§9.4)": [0x03, 8, 0, 0, 0, 0, 0, 5],
-  "SYN (§9.6)": [0x0d, 4, 0, 0],
-  "RST (§9.8)": [0x0f, 4, 0, 0],
-  "PARITY_PRM (§9.5)": [0x08, 8, 0, 3, 0, 0, 0, 16],
-  "NAK_BO_IVL (§9.3)": [0x04, 12, 0, 0, ...Array(8).fill(1)],
-  "CRQST (§9.9)": [0x11, 4, 0, 4],
+  "JOIN": [0x03, 8, 0, 0, 0, 0, 0, 5],
+  "SYN": [0x0d, 4, 0, 0],
+  "RST": [0x0f, 4, 0, 0],
+  "PARITY_PRM": [0x08, 8, 0, 3, 0, 0, 0, 16],
+  "NAK_BO_IVL": [0x04, 12, 0, 0, ...Array(8).fill(1)],
+  "CRQST": [0x11, 4, 0, 4],
   "one of nobody's": [0x6f, 255, 0, 0, ...Array(251).fill(0xff)],
   "three of them": [0x0d, 4, 0, 0, 0x6f, 5, 0, 0, 9, 0x5b, 4, 0, 0],
 };
