@@ -10,6 +10,8 @@ export interface Limits {
   readonly frameBytes: number;
   /** Operations of one WebSocket frame in. */
   readonly frameOperations: number;
+  /** Faulty operations of one frame that are answered; with the last of them the connection ends. */
+  readonly frameErrors: number;
   /** Messages of one batch. */
   readonly batchMessages: number;
   /** Bytes of one batch's body. */
@@ -48,7 +50,8 @@ const KIB = 1024, MIB = 1024 * KIB, MINUTE_MS = 60_000;
 
 export const DEFAULT_LIMITS: Limits = {
   frameBytes: 2 * MIB,
-  frameOperations: 10_000,
+  frameOperations: 1000,
+  frameErrors: 100,
   batchMessages: 1000,
   batchBytes: 8 * MIB,
   bodiesBytes: 128 * MIB,

@@ -21,7 +21,15 @@ import type { EdgeSocket, SocketEvents } from "./host.ts";
 import { Outbox, type Turn } from "./outbox.ts";
 import { publish } from "./publish.ts";
 import { errorJson } from "./render.ts";
-import { operation, parse, parseJson, present, type Ref, refOnly } from "./schema.ts";
+import {
+  type Operation,
+  operation,
+  parse,
+  parseJson,
+  present,
+  type Ref,
+  refOnly,
+} from "./schema.ts";
 
 /** What a connection gets besides what all of them share. */
 export interface SocketContext {
@@ -76,7 +84,13 @@ export class SocketConnection implements Connection, SocketEvents {
   frame(text: string | undefined): void {
     if (this.#ended) return;
     try {
-      for (const line of this.#lines(text)) this.#operate(parseJson(line));
+      let errors = 0;
+      for (const line of this.#lines(text)) {
+        if (!this.#operate(parseJson(line)) && ++errors === this.#core.limits.frameErrors) {
+          throw new GroundwaveError("bad_request", `${errors} faulty operations in one frame`);
+        }
+        if (this.#ended) return;
+      }
     } catch (thrown) {
       this.end(GroundwaveError.from(thrown));
     }
@@ -133,21 +147,27 @@ export class SocketConnection implements Connection, SocketEvents {
     return lines;
   }
 
-  #operate(input: unknown): void {
+  /** Begins an operation. False: it is faulty, which has been answered. */
+  #operate(input: unknown): boolean {
     try {
-      const asked = parse(operation, input);
-      switch (asked.op) {
-        case "subscribe":
-          return void this.#subscribe(asked.channel, asked.after ?? "live", asked.ref);
-        case "unsubscribe":
-          return this.#unsubscribe(asked.channel, asked.ref);
-        case "publish":
-          return void this.#publish(asked.draft, asked.ref);
-        case "ping":
-          return this.#say(present({ op: "pong", ref: asked.ref }));
-      }
+      this.#begin(parse(operation, input));
+      return true;
     } catch (thrown) {
       this.#refuse(thrown, refOf(input));
+      return false;
+    }
+  }
+
+  #begin(asked: Operation): void {
+    switch (asked.op) {
+      case "subscribe":
+        return void this.#subscribe(asked.channel, asked.after ?? "live", asked.ref);
+      case "unsubscribe":
+        return this.#unsubscribe(asked.channel, asked.ref);
+      case "publish":
+        return void this.#publish(asked.draft, asked.ref);
+      case "ping":
+        return this.#say(present({ op: "pong", ref: asked.ref }));
     }
   }
 
