@@ -16,10 +16,19 @@ const SMALL_BYTES = 64 * 1024;
 /** A byte order mark is data like any other. */
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
+/** What one body takes of the bound of all. */
+interface Claim {
+  bytes: number;
+  /** Ends the wait for it. */
+  giveUp(error: GroundwaveError): void;
+}
+
 export class BodyReader {
   readonly #host: Host;
   readonly #limits: Limits;
   #heldBytes = 0;
+  /** Those that have begun to arrive, the one that has stood still longest first. */
+  readonly #arriving = new Set<Claim>();
 
   constructor(host: Host, limits: Limits) {
     this.#host = host;
@@ -27,10 +36,11 @@ export class BodyReader {
   }
 
   /**
-   * Reads the body and hands it to `use`; until that is done its bytes count among those held.
+   * Reads the body and hands it to `use`; until that is done its bytes count among those held. Where all bodies come to
+   * too much, those give way that stand still: else a few clients who never finish theirs would keep out everybody.
    *
-   * @throws {GroundwaveError} `too_large` over `limitBytes`, `rate_limited` if too much is held already, `bad_request`
-   * if the body breaks off or is late, `unsupported_media_type` if it is compressed.
+   * @throws {GroundwaveError} `too_large` over `limitBytes`, `rate_limited` if too much is held already or it gave way,
+   * `bad_request` if the body breaks off or is late, `unsupported_media_type` if it is compressed.
    */
   async use<T>(
     request: Request,
@@ -42,11 +52,11 @@ export class BodyReader {
     if (!/^\s*(identity)?\s*$/i.test(request.headers.get("content-encoding") ?? "")) {
       throw new GroundwaveError("unsupported_media_type", "bodies are taken uncompressed only");
     }
-    const claim = { bytes: 0 };
+    const claim: Claim = { bytes: 0, giveUp() {} };
     try {
       return await use(await this.#read(request, declared, limitBytes, claim));
     } finally {
-      this.#heldBytes -= claim.bytes;
+      this.#release(claim);
     }
   }
 
@@ -54,7 +64,7 @@ export class BodyReader {
     request: Request,
     declared: number | undefined,
     limitBytes: number,
-    claim: { bytes: number },
+    claim: Claim,
   ): Promise<Uint8Array<ArrayBuffer>> {
     if (declared !== undefined && declared <= SMALL_BYTES) {
       const body = await request.arrayBuffer().catch(brokeOff);
@@ -66,27 +76,43 @@ export class BodyReader {
     const reading = async () => {
       for (let next = await reader.read(); !next.done; next = await reader.read()) {
         if (claim.bytes + next.value.length > limitBytes) throw tooLarge(limitBytes);
+        this.#arriving.delete(claim);
+        this.#arriving.add(claim);
         this.#claim(claim, next.value.length);
         chunks.push(next.value);
       }
       return join(chunks, claim.bytes);
     };
     const letGo = () => void reader.cancel().catch(() => {});
-    return await this.#arriving(reading(), letGo);
+    return await this.#whole(reading(), claim, letGo);
   }
 
-  #claim(claim: { bytes: number }, bytes: number): void {
-    if (this.#heldBytes + bytes > this.#limits.bodiesBytes) {
-      throw new GroundwaveError("rate_limited", "too much is being published at this moment");
-    }
+  #claim(claim: Claim, bytes: number): void {
+    while (this.#heldBytes + bytes > this.#limits.bodiesBytes) this.#makeRoom(claim);
     this.#heldBytes += bytes;
     claim.bytes += bytes;
   }
 
+  /** @throws {GroundwaveError} `rate_limited` if nobody has stood still longer than the one who asks. */
+  #makeRoom(asking: Claim): void {
+    const error = new GroundwaveError("rate_limited", "too much is being published at this moment");
+    const [stillest] = this.#arriving;
+    if (stillest === undefined || stillest === asking) throw error;
+    this.#release(stillest);
+    stillest.giveUp(error);
+  }
+
+  #release(claim: Claim): void {
+    this.#arriving.delete(claim);
+    this.#heldBytes -= claim.bytes;
+    claim.bytes = 0;
+  }
+
   /** Waits for a body, but not for ever; `letGo` is called when it is given up. */
-  async #arriving<T>(reading: Promise<T>, letGo: () => void): Promise<T> {
+  async #whole<T>(reading: Promise<T>, claim: Claim, letGo: () => void): Promise<T> {
     let cancel = () => {};
     const late = new Promise<never>((_, reject) => {
+      claim.giveUp = reject;
       cancel = this.#host.after(this.#limits.bodyMs, () => {
         const seconds = this.#limits.bodyMs / 1000;
         reject(new GroundwaveError("bad_request", `the body took longer than ${seconds} s`));
@@ -99,6 +125,7 @@ export class BodyReader {
       return cause instanceof GroundwaveError ? Promise.reject(cause) : brokeOff(cause);
     } finally {
       cancel();
+      this.#arriving.delete(claim);
     }
   }
 }

@@ -162,17 +162,43 @@ Deno.test("a body that is late, or breaks off, is a bad request", async () => {
 });
 
 Deno.test("all bodies together are bounded, and what was refused or done counts no more", async () => {
-  const { post, host } = fixture({ limits: { bodiesBytes: 100_000 } });
-  const held = new ReadableStream({
-    start: (controller) => controller.enqueue(new Uint8Array(80_000)),
-  });
-  const waiting = post("/publish/a", held);
-  await host.pass(0);
+  const { post, upstream } = fixture({ limits: { bodiesBytes: 100_000 } });
+  const gate = Promise.withResolvers<void>();
+  upstream.gate = gate.promise;
+  const held = post("/publish/a", "x".repeat(80_000));
+  await settle();
   const refused = await post("/publish/a", chunks(50_000, 1000).stream);
   assert.equal(await errorOf(refused), "429 rate_limited");
-  await host.pass(30_000);
-  await waiting;
+  assert.equal(await errorOf(await post("/publish/a", "x".repeat(30_000))), "429 rate_limited");
+  gate.resolve();
+  upstream.gate = undefined;
+  assert.equal((await held).status, 200);
   assert.equal((await post("/publish/a", chunks(90_000, 1000).stream)).status, 200);
+});
+
+Deno.test("bodies that stand still give way, the stillest first, and only as many as need be", async () => {
+  const { post, host } = fixture({ limits: { bodiesBytes: 100_000 } });
+  const stuck = () => {
+    const { promise, resolve } = Promise.withResolvers<ReadableStreamDefaultController>();
+    const stream = new ReadableStream({
+      start: (controller) => {
+        controller.enqueue(new Uint8Array(40_000).fill(0x78));
+        resolve(controller);
+      },
+    });
+    return { answer: post("/publish/a", stream), controller: promise };
+  };
+  const first = stuck(), second = stuck();
+  await settle();
+  (await first.controller).enqueue(new Uint8Array(10_000).fill(0x78));
+  await settle();
+  assert.equal((await post("/publish/a", "x".repeat(20_000))).status, 200);
+  assert.equal(await errorOf(await second.answer), "429 rate_limited");
+  assert.equal((await post("/publish/a", chunks(50_000, 1000).stream)).status, 200);
+  (await first.controller).close();
+  assert.equal((await first.answer).status, 200);
+  assert.equal((await post("/publish/a", chunks(100_000, 1000).stream)).status, 200);
+  assert.equal(host.timers, 0);
 });
 
 Deno.test("a batch is answered item by item, in order", async () => {
