@@ -172,7 +172,7 @@ export class SocketConnection implements Connection, SocketEvents {
   }
 
   async #subscribe(channel: string, start: Start, ref: Ref | undefined): Promise<void> {
-    const reader = new Reader(this);
+    const reader = new Reader(this, ref);
     try {
       demandSubscribe(this.#context.grant, [channel]);
       this.#keep(channel, reader);
@@ -187,6 +187,7 @@ export class SocketConnection implements Connection, SocketEvents {
       this.#say(present({ op: "subscribed", channel, cursor, recovered, ref }));
       subscription.resume();
     } catch (thrown) {
+      if (reader.dropped) return; // and answered
       if (this.#readers.get(channel) === reader) this.#readers.delete(channel);
       this.#refuse(thrown, ref);
     }
@@ -206,7 +207,9 @@ export class SocketConnection implements Connection, SocketEvents {
     const reader = this.#readers.get(channel);
     if (!reader) throw new GroundwaveError("bad_request", `not subscribed to ${channel}`);
     this.#readers.delete(channel);
-    reader.subscription?.close();
+    reader.dropped = true;
+    if (reader.subscription) reader.subscription.close();
+    else if (reader.ref !== undefined) this.#say({ op: "unsubscribed", channel, ref: reader.ref });
     this.#say(present({ op: "unsubscribed", channel, ref }));
   }
 
@@ -271,8 +274,10 @@ export class SocketConnection implements Connection, SocketEvents {
 /** One channel's reader. */
 class Reader implements Sink {
   subscription: Subscription | undefined;
+  /** Whether it was unsubscribed. Before it had its subscription, that answered its `ref` as well. */
+  dropped = false;
 
-  constructor(readonly connection: SocketConnection) {}
+  constructor(readonly connection: SocketConnection, readonly ref: Ref | undefined) {}
 
   event(event: StreamEvent): boolean {
     return this.connection.deliver(event);

@@ -178,8 +178,17 @@ Deno.test("who unsubscribes before the relay is ready gets nothing of it", async
   const { socket, upstream } = fixture(), { say, leave } = await socket();
   const gate = Promise.withResolvers<void>();
   upstream.gate = gate.promise;
-  const first = await say(subscribe, { op: "unsubscribe", channel: "a" }, { ...subscribe, ref: 2 });
-  assert.deepEqual(first.map(({ op }) => op), ["unsubscribed"]);
+  const unsubscribe = { op: "unsubscribe", channel: "a" };
+  const first = await say(
+    ...[subscribe, unsubscribe],
+    ...[{ ...subscribe, ref: "s" }, { ...unsubscribe, ref: "u" }],
+    { ...subscribe, ref: 2 },
+  );
+  assert.deepEqual(first.map(({ op, ref }) => [op, ref]), [
+    ["unsubscribed", undefined],
+    ["unsubscribed", "s"],
+    ["unsubscribed", "u"],
+  ]);
   gate.resolve();
   upstream.gate = undefined;
   const later = await say();
@@ -188,6 +197,16 @@ Deno.test("who unsubscribes before the relay is ready gets nothing of it", async
   assert.equal(upstream.subscriptions, 1);
   leave();
   assert.equal(upstream.subscriptions, 0);
+});
+
+Deno.test("who unsubscribes before the relay refuses is not answered twice", async () => {
+  const { socket, upstream } = fixture(), { say, leave } = await socket();
+  const gate = Promise.withResolvers<void>();
+  upstream.gate = gate.promise;
+  await say({ ...subscribe, ref: 1 }, { op: "unsubscribe", channel: "a" });
+  gate.reject(new GroundwaveError("unavailable", "not synced"));
+  assert.deepEqual(await say(), []);
+  leave();
 });
 
 Deno.test("publishes take effect in the order of arrival, so many unanswered at most", async () => {
