@@ -230,6 +230,11 @@ export class PgmSession {
     return bytes;
   }
 
+  /** Payload bytes of our own that wait to be sent. */
+  get bytesWaiting(): number {
+    return this.#source.bytesWaiting;
+  }
+
   #isOwn({ gsi, sourcePort }: Stream): boolean {
     const own = this.#options.stream;
     return gsi === own.gsi && sourcePort === own.sourcePort;

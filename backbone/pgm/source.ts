@@ -79,6 +79,11 @@ export class Source {
     this.#flow = new FlowControl(options.counters);
   }
 
+  /** Payload bytes that wait to be sent. */
+  get bytesWaiting(): number {
+    return this.#queueBytes;
+  }
+
   /** Takes a payload to send. False: too many wait. The bytes must stay as they are. */
   send(payload: Uint8Array, nowMs: number): boolean {
     if (this.#queueBytes + payload.length > this.#options.queueBytes) {
