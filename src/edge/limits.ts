@@ -62,7 +62,7 @@ export const DEFAULT_LIMITS: Limits = {
   publishesInFlight: 1000,
   pageBytes: 8 * MIB,
   pageMessages: 1000,
-  sseBytes: 256 * KIB,
+  sseBytes: MIB,
   socketBytes: MIB,
   keepAliveMs: 15_000,
   cursorMs: 5 * MINUTE_MS,

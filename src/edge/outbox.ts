@@ -4,47 +4,8 @@
  * @module
  */
 import type { EdgeSocket, Host } from "./host.ts";
+import { type Turn, TURN_CHARS } from "./turn.ts";
 
-/**
- * When frames leave: the first of a turn of the event loop at once, so that an idle relay adds nothing; what follows in
- * the same turn together at its end, since a frame costs as much as the messages in it are many. One for all sockets.
- */
-export class Turn {
-  readonly #host: Host;
-  #due: (() => void)[] = [];
-  #running = false;
-  #joined = { frame: "", line: "", text: "" };
-
-  constructor(host: Host) {
-    this.#host = host;
-  }
-
-  defer(fn: () => void): void {
-    if (this.#due.push(fn) > 1 || this.#running) return;
-    queueMicrotask(() => this.#flush());
-  }
-
-  /** `frame` and one line more. Sockets that carry the same in a turn get the same text, so that it is built once. */
-  join(frame: string, line: string): string {
-    if (frame === "") return line;
-    if (this.#joined.line !== line || this.#joined.frame !== frame) {
-      this.#joined = { frame, line, text: `${frame}\n${line}` };
-    }
-    return this.#joined.text;
-  }
-
-  #flush(): void {
-    const due = this.#due;
-    this.#running = due.length > 0;
-    if (!this.#running) return;
-    this.#due = [];
-    for (const fn of due) fn();
-    this.#host.soon(() => this.#flush());
-  }
-}
-
-/** A frame is sent when it has grown to this, though the turn goes on. */
-const FRAME_CHARS = 64 * 1024;
 /** A full socket is asked for room after so long, then after twice as long each time, up to the last. */
 const FIRST_LOOK_MS = 10, LAST_LOOK_MS = 320;
 /** So many times its bound a socket may hold, for what is not to be held back: answers, and one event per channel. */
@@ -93,7 +54,7 @@ export class Outbox {
   /** Takes a line, at once. False: there is no room for more until {@link OutboxEvents.room}. */
   write(line: string): boolean {
     this.#frame = this.#turn.join(this.#frame, line);
-    if (this.#frame.length >= FRAME_CHARS) {
+    if (this.#frame.length >= TURN_CHARS) {
       this.#send();
     } else if (!this.#deferred) {
       this.#deferred = true;

@@ -17,7 +17,7 @@ export type Format = "raw" | "json";
 const BASE64_EVENT = "groundwave.base64";
 
 /** Remembers the last rendering only: a window of one is all that a fan-out needs. */
-export function memoLast<K extends object, V>(render: (key: K) => V): (key: K) => V {
+export function memoLast<K extends object | string, V>(render: (key: K) => V): (key: K) => V {
   let last: { key: K; value: V } | undefined;
   return (key) => {
     if (last?.key !== key) last = { key, value: render(key) };
@@ -61,18 +61,17 @@ export function jsonRenderer(): (event: StreamEvent) => string {
 export function sseRenderer(
   format: Format,
   json: (event: StreamEvent) => string,
-): (event: StreamEvent) => Uint8Array<ArrayBuffer> {
-  const encoder = new TextEncoder();
+): (event: StreamEvent) => string {
   // Cursors differ between readers of different channels; the body below the id line does not.
   const rawBody = memoLast(rawLines);
   const message = memoLast((event: MessageEvent) => {
     const body = format === "raw" ? rawBody(event.message) : `data: ${json(event)}\n`;
-    return encoder.encode(`id: ${event.cursor}\n${body}\n`);
+    return `id: ${event.cursor}\n${body}\n`;
   });
   return (event) => {
     if (event.type === "message") return message(event);
     const id = event.type === "gap" ? `id: ${event.cursor}\n` : "";
-    return encoder.encode(`${id}event: ${event.type}\ndata: ${json(event)}\n\n`);
+    return `${id}event: ${event.type}\ndata: ${json(event)}\n\n`;
   };
 }
 

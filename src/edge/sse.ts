@@ -10,8 +10,10 @@ import type { Connection, Place } from "./connections.ts";
 import type { Core, Handler } from "./core.ts";
 import { demandSubscribe } from "./grants.ts";
 import { Query } from "./query.ts";
-import { errorBlock, keepAliveBlock, openingBlock, sseRenderer } from "./render.ts";
+import { errorBlock, type Format, keepAliveBlock, memoLast } from "./render.ts";
+import { openingBlock, sseRenderer } from "./render.ts";
 import { parse, present, sseQuery } from "./schema.ts";
+import { Turn, TURN_CHARS } from "./turn.ts";
 
 const TYPE = "text/event-stream";
 /** nginx would gather events otherwise. */
@@ -20,10 +22,24 @@ const HEADERS = { ...NO_STORE, "X-Accel-Buffering": "no" };
 /** Reconnection times are spread over half to one and a half of the middle. */
 const JITTER_FLOOR = 0.5;
 
-type Render = ReturnType<typeof sseRenderer>;
+/** What all readers of one format share: each event is rendered, and each chunk put together, once for all of them. */
+interface Blocks {
+  readonly render: (event: StreamEvent) => string;
+  readonly turn: Turn;
+  readonly encode: (text: string) => Uint8Array<ArrayBuffer>;
+}
+
+function blocksOf(core: Core, format: Format): Blocks {
+  const encoder = new TextEncoder();
+  return {
+    render: sseRenderer(format, core.json),
+    turn: new Turn(core.host, ""),
+    encode: memoLast((text: string) => encoder.encode(text)),
+  };
+}
 
 export function sseHandler(core: Core): Handler {
-  const renderers = { raw: sseRenderer("raw", core.json), json: sseRenderer("json", core.json) };
+  const formats = { raw: blocksOf(core, "raw"), json: blocksOf(core, "json") };
   return async (c) => {
     const query = new Query(c.req.raw.url);
     const { channels, after, format } = parse(
@@ -37,9 +53,9 @@ export function sseHandler(core: Core): Handler {
     );
     demandSubscribe(await core.grants.of(c.req.raw), channels);
     if (c.req.raw.method === "HEAD") return answer(null, TYPE, HEADERS);
-    const render = renderers[format ?? (channels.length > 1 ? "json" : "raw")];
+    const blocks = formats[format ?? (channels.length > 1 ? "json" : "raw")];
     const place = core.connections.admit("sse", c.env.remoteAddress);
-    const reader = new SseReader(core, render, place);
+    const reader = new SseReader(core, blocks, place);
     try {
       const subscription = await core.upstream.subscribe({ channels, start: after }, reader);
       return answer(reader.stream(subscription), TYPE, HEADERS);
@@ -51,13 +67,18 @@ export function sseHandler(core: Core): Handler {
 }
 
 /**
- * One reader's stream. Events go straight into its queue while that has room: a pull for each would cost a promise per
- * delivery. Once it is full the subscription rests until the runtime pulls.
+ * One reader's stream. Events go into its queue with each turn while that has room: a pull for each would cost a promise
+ * per delivery, and a chunk for each more than the reader can make up for in a burst. Once it is full the subscription
+ * rests until the runtime pulls.
  */
 class SseReader implements Sink, Connection {
   readonly #core: Core;
-  readonly #render: Render;
+  readonly #blocks: Blocks;
   readonly #place: Place;
+  readonly #flush = () => this.#send();
+  /** What leaves with the turn. */
+  #pending = "";
+  #deferred = false;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #subscription: Subscription | undefined;
   #error: GroundwaveError | undefined;
@@ -68,9 +89,9 @@ class SseReader implements Sink, Connection {
   #wrote = true;
   #silentSinceMs: number;
 
-  constructor(core: Core, render: Render, place: Place) {
+  constructor(core: Core, blocks: Blocks, place: Place) {
     this.#core = core;
-    this.#render = render;
+    this.#blocks = blocks;
     this.#place = place;
     this.#restingSinceMs = this.#silentSinceMs = core.host.nowMs();
   }
@@ -93,10 +114,9 @@ class SseReader implements Sink, Connection {
 
   event(event: StreamEvent): boolean {
     if (this.#ended || !this.#controller) return false;
-    this.#controller.enqueue(this.#render(event));
-    this.#wrote = true;
+    this.#write(this.#blocks.render(event));
     if (event.type === "message") this.#core.counters.deliveries.sse++;
-    if ((this.#controller.desiredSize ?? 0) > 0) return true;
+    if ((this.#controller.desiredSize ?? 0) > this.#pending.length) return true;
     this.#restingSinceMs = this.#core.host.nowMs();
     return false;
   }
@@ -122,6 +142,7 @@ class SseReader implements Sink, Connection {
     this.#error = error;
     this.#core.counters.errors.add(error.code);
     this.#write(errorBlock(error));
+    this.#send();
     // Writing to a client that has just gone may cancel the stream on the spot.
     if (this.#ended) return;
     this.#controller?.close();
@@ -129,8 +150,23 @@ class SseReader implements Sink, Connection {
   }
 
   #write(block: string): void {
-    this.#controller?.enqueue(new TextEncoder().encode(block));
+    const { turn } = this.#blocks;
     this.#wrote = true;
+    this.#pending = turn.join(this.#pending, block);
+    if (this.#pending.length >= TURN_CHARS) {
+      this.#send();
+    } else if (!this.#deferred) {
+      this.#deferred = true;
+      turn.defer(this.#flush);
+    }
+  }
+
+  #send(): void {
+    this.#deferred = false;
+    if (this.#pending === "" || this.#ended) return;
+    const pending = this.#pending;
+    this.#pending = "";
+    this.#controller?.enqueue(this.#blocks.encode(pending));
   }
 
   #resume(): void {

@@ -5,15 +5,15 @@
  */
 import { GroundwaveError } from "../../relay/protocol/errors.ts";
 import type { Core, Handler } from "./core.ts";
-import { Turn } from "./outbox.ts";
 import { Query } from "./query.ts";
 import { parse, present, socketQuery } from "./schema.ts";
+import { Turn } from "./turn.ts";
 import { SocketConnection } from "./ws_connection.ts";
 
 const PROTOCOL = "groundwave.v1";
 
 export function socketHandler(core: Core): Handler {
-  const turn = new Turn(core.host);
+  const turn = new Turn(core.host, "\n");
   return async (c) => {
     const request = c.req.raw, address = c.env.remoteAddress, query = new Query(request.url);
     const { channels, after } = parse(

@@ -18,7 +18,7 @@ import type { Connection, Place } from "./connections.ts";
 import type { Core } from "./core.ts";
 import { demandSubscribe, type Grant } from "./grants.ts";
 import type { EdgeSocket, SocketEvents } from "./host.ts";
-import { Outbox, type Turn } from "./outbox.ts";
+import { Outbox } from "./outbox.ts";
 import { publish } from "./publish.ts";
 import { errorJson } from "./render.ts";
 import {
@@ -30,6 +30,7 @@ import {
   type Ref,
   refOnly,
 } from "./schema.ts";
+import type { Turn } from "./turn.ts";
 
 /** What a connection gets besides what all of them share. */
 export interface SocketContext {

@@ -144,6 +144,25 @@ Deno.test("silence is broken by a comment and the cursor; messages put it off", 
   assert.equal(host.timers, 0);
 });
 
+Deno.test("what one turn brings is one chunk, the same for all readers", async () => {
+  const { ask, upstream } = fixture();
+  const readers = [];
+  for (let at = 0; at < 2; at++) {
+    const { body } = await ask("/sse?channel=a");
+    assert.ok(body);
+    readers.push(body.getReader());
+  }
+  for (const reader of readers) await reader.read();
+  await settle();
+  for (let count = 0; count < 500; count++) void upstream.publish({ channel: "a", data: "x" });
+  const chunks = await Promise.all(readers.map((reader) => reader.read()));
+  const [text, other] = chunks.map(({ value }) => value);
+  assert.equal(new TextDecoder().decode(text).match(/^data: x$/gm)?.length, 500);
+  assert.equal(text, other);
+  for (const reader of readers) await reader.cancel();
+  assert.equal(upstream.subscriptions, 0);
+});
+
 Deno.test("a full stream rests, goes on where it was, and costs no more meanwhile", async () => {
   const { ask, upstream } = fixture({ limits: { sseBytes: 1000 } });
   const stream = new StreamReader(await ask("/sse?channel=a"));

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Turn } from "../../src/edge/outbox.ts";
+import { Turn } from "../../src/edge/turn.ts";
 import { FakeHost } from "./fake_host.ts";
 
 /** A host whose turns end when the test says so. */
@@ -19,7 +19,7 @@ class TurnHost extends FakeHost {
 }
 
 Deno.test("the first of a turn leaves at once, what follows leaves together at its end", async () => {
-  const host = new TurnHost(), turn = new Turn(host), seen: string[] = [];
+  const host = new TurnHost(), turn = new Turn(host, "\n"), seen: string[] = [];
   turn.defer(() => seen.push("1"));
   await Promise.resolve();
   assert.deepEqual(seen, ["1"]);
@@ -38,7 +38,7 @@ Deno.test("the first of a turn leaves at once, what follows leaves together at i
 });
 
 Deno.test("what is put off while the others leave is not lost", async () => {
-  const host = new TurnHost(), turn = new Turn(host), seen: string[] = [];
+  const host = new TurnHost(), turn = new Turn(host, "\n"), seen: string[] = [];
   turn.defer(() => {
     seen.push("1");
     turn.defer(() => seen.push("2"));

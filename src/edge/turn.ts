@@ -1,0 +1,50 @@
+/**
+ * When what readers get leaves, and how what leaves together is put together once for all of them.
+ *
+ * @module
+ */
+import type { Host } from "./host.ts";
+
+/** What has grown to this leaves, though the turn goes on. */
+export const TURN_CHARS = 64 * 1024;
+
+/**
+ * The first of a turn of the event loop leaves at once, so that an idle relay adds nothing; what follows in the same
+ * turn leaves together at its end, since a frame or a chunk costs as much as the messages in it are many. One for all
+ * readers that get the same.
+ */
+export class Turn {
+  readonly #host: Host;
+  readonly #separator: string;
+  #due: (() => void)[] = [];
+  #running = false;
+  #joined = { pieces: "", piece: "", text: "" };
+
+  constructor(host: Host, separator: string) {
+    this.#host = host;
+    this.#separator = separator;
+  }
+
+  defer(fn: () => void): void {
+    if (this.#due.push(fn) > 1 || this.#running) return;
+    queueMicrotask(() => this.#flush());
+  }
+
+  /** `pieces` and one more. Readers that get the same in a turn get the same text, so that it is built once. */
+  join(pieces: string, piece: string): string {
+    if (pieces === "") return piece;
+    if (this.#joined.piece !== piece || this.#joined.pieces !== pieces) {
+      this.#joined = { pieces, piece, text: `${pieces}${this.#separator}${piece}` };
+    }
+    return this.#joined.text;
+  }
+
+  #flush(): void {
+    const due = this.#due;
+    this.#running = due.length > 0;
+    if (!this.#running) return;
+    this.#due = [];
+    for (const fn of due) fn();
+    this.#host.soon(() => this.#flush());
+  }
+}
