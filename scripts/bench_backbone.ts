@@ -24,7 +24,7 @@ import {
 import { canOpenLabs, Lab } from "./lan/lab.ts";
 
 const USAGE = "deno task bench:backbone [--receivers N] [--size B] [--loss PCT] [--json]";
-const ROUNDS = 5;
+const ROUNDS = 3;
 
 /** What throughput is measured with, in payload bytes: about two seconds of OpenPGM. */
 const VOLUME = { messages: 150_000, bytes: 140e6 };
@@ -90,6 +90,7 @@ async function measureAll(
 ): Promise<Row[]> {
   const rows: Row[] = [];
   for (const load of loads) {
+    console.error(`${load.name} …`);
     const runs: Record<Implementation, Figures[]> = { groundwave: [], openpgm: [] };
     for (let round = 0; round < ROUNDS; round++) {
       for (const [name, peer] of peers) runs[name].push(await measure(field, peer, load));
