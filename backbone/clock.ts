@@ -16,7 +16,8 @@ export interface Clock {
 export const systemClock: Clock = {
   nowMs: () => performance.now(),
   after(ms, fn) {
-    const id = setTimeout(fn, ms);
+    // The system counts whole milliseconds and rounds down: whoever is woken early has to be woken twice.
+    const id = setTimeout(fn, Math.ceil(ms));
     return () => clearTimeout(id);
   },
 };
