@@ -13,10 +13,11 @@ import { ahead } from "./serial.ts";
 import { TIMING } from "./timing.ts";
 
 /**
- * The most packets sent beyond what every tagged receiver has. At 100,000 a second ten milliseconds' worth, several times
- * the way of an acknowledgement; with a socket buffer of 4 MiB, less than half of what a receiver can leave unread.
+ * The most packets sent beyond what every tagged receiver has: at 100,000 a second five milliseconds' worth, more than
+ * the way of an acknowledgement and a turn of the receiver's event loop. A socket buffer of 4 MiB holds several times as
+ * many; Linux's default of 212,992 bytes does not, and what overflows has to be repaired.
  */
-export const FLOW_WINDOW = 1_024;
+export const FLOW_WINDOW = 512;
 /** Who is this near is in step. */
 const NEAR = FLOW_WINDOW / 2;
 /** Who advances less within {@link TIMING.stallMs} while the source waits for it is stalled, or as good as. */
@@ -39,6 +40,7 @@ export class FlowControl {
   readonly #tags = new Map<number, Tag>();
   /** What every receiver that counts has; undefined while none does. */
   #least: number | undefined;
+  #retryMs = Infinity;
 
   constructor(counters: Counters) {
     this.#counters = counters;
@@ -85,36 +87,35 @@ export class FlowControl {
   /** Whether another packet may follow `lead`. */
   allows(lead: number, nowMs: number): boolean {
     if (this.#isOpen(lead)) return true;
+    this.#retryMs = Infinity;
     for (const tag of this.#tags.values()) {
-      if (tag.counts && ahead(lead, tag.acked) >= FLOW_WINDOW) this.#hold(tag, nowMs);
+      if (!tag.counts || ahead(lead, tag.acked) < FLOW_WINDOW) continue;
+      const { sinceMs } = this.#hold(tag, nowMs);
+      this.#retryMs = Math.min(this.#retryMs, sinceMs + TIMING.stallMs);
     }
     this.#findLeast();
     return this.#isOpen(lead);
   }
 
-  /** When {@link allows} is worth another try without an acknowledgement. */
-  nextTimeoutMs(): number {
-    let next = Infinity;
-    for (const { counts, hold } of this.#tags.values()) {
-      if (counts && hold) next = Math.min(next, hold.sinceMs + TIMING.stallMs);
-    }
-    return next;
+  /** When it is worth another try without an acknowledgement, after {@link allows} said no. */
+  get retryMs(): number {
+    return this.#retryMs;
   }
 
   #isOpen(lead: number): boolean {
     return this.#least === undefined || ahead(lead, this.#least) < FLOW_WINDOW;
   }
 
-  #hold(tag: Tag, nowMs: number): void {
-    const { sinceMs, from } = tag.hold ??= { sinceMs: nowMs, from: tag.acked };
-    if (nowMs - sinceMs < TIMING.stallMs) return;
-    if (ahead(tag.acked, from) >= LEAST_PROGRESS) {
-      tag.hold = { sinceMs: nowMs, from: tag.acked };
-      return;
-    }
+  /** The source waits for a receiver; if it has for long and in vain, its tag lapses. */
+  #hold(tag: Tag, nowMs: number): Hold {
+    const fresh = { sinceMs: nowMs, from: tag.acked };
+    const hold = tag.hold ??= fresh;
+    if (nowMs < hold.sinceMs + TIMING.stallMs) return hold;
+    if (ahead(tag.acked, hold.from) >= LEAST_PROGRESS) return tag.hold = fresh;
     tag.counts = false;
     tag.hold = undefined;
     this.#counters.tags_lapsed++;
+    return fresh;
   }
 
   #findLeast(): void {

@@ -197,7 +197,7 @@ export class PgmSession {
     this.#peersWakeMs = Infinity;
     for (const peer of this.#peers.values()) {
       if (nowMs >= peer.nextTimeoutMs()) this.#wake(peer, nowMs);
-      if (nowMs - peer.heardMs >= TIMING.peerExpiryMs) {
+      if (nowMs >= peer.heardMs + TIMING.peerExpiryMs) {
         this.#peers.delete(peer.stream);
         this.#options.counters.peers_expired++;
       } else this.#peersWakeMs = Math.min(this.#peersWakeMs, peer.nextTimeoutMs());

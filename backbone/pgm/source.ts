@@ -226,7 +226,7 @@ export class Source {
       return undefined;
     }
     if (!this.#flow.allows(this.#window.lead, nowMs)) {
-      this.#blockedMs = Math.min(this.#blockedMs, this.#flow.nextTimeoutMs());
+      this.#blockedMs = Math.min(this.#blockedMs, this.#flow.retryMs);
       return undefined;
     }
     if (!budget.allowsData(nowMs)) {

@@ -42,13 +42,13 @@ export class TransmitWindow {
 
   /** Gives up what is too old to be asked for. */
   expire(nowMs: number): void {
-    this.#dropSentBefore(nowMs - TIMING.windowMs, 0);
+    this.#drop(TIMING.windowMs, 0, nowMs);
   }
 
   /** Whether `bytes` more fit; gives up the old for them, but nothing that receivers may just be asking for. */
   makeRoom(bytes: number, nowMs: number): boolean {
     this.expire(nowMs);
-    this.#dropSentBefore(nowMs - TIMING.windowLeastMs, bytes);
+    this.#drop(TIMING.windowLeastMs, bytes, nowMs);
     return this.#bytes + bytes <= this.#capacity;
   }
 
@@ -68,11 +68,11 @@ export class TransmitWindow {
     return this.#sent.at(ahead(sqn, this.#trail));
   }
 
-  /** Gives up packets older than `sentMs`; with `bytes`, only until so many fit. */
-  #dropSentBefore(sentMs: number, bytes: number): void {
+  /** Gives up packets of at least this age; with `bytes`, only until so many fit. */
+  #drop(ageMs: number, bytes: number, nowMs: number): void {
     for (let oldest = this.#sent.at(0); oldest; oldest = this.#sent.at(0)) {
       const roomy = bytes > 0 && this.#bytes + bytes <= this.#capacity;
-      if (roomy || oldest.sentMs > sentMs) return;
+      if (roomy || nowMs < oldest.sentMs + ageMs) return;
       this.#sent.shift();
       this.#bytes -= oldest.packet.length;
       this.#trail = plus(this.#trail, 1);

@@ -25,7 +25,6 @@ function flow(sqn: number, ...gsis: number[]) {
 Deno.test("nobody is tagged: nothing holds the source", () => {
   const { flow: free } = flow(0);
   equal(free.allows(1_000_000, 0), true);
-  equal(free.nextTimeoutMs(), Infinity);
 });
 
 Deno.test("the slowest of the tagged holds the source to the window, across the wrap", () => {
@@ -67,7 +66,7 @@ Deno.test("a receiver that stalls holds the source for a bounded time, and count
   const { flow: control, counters } = flow(0, A, B);
   control.acked(B, FLOW_WINDOW, FLOW_WINDOW);
   equal(control.allows(FLOW_WINDOW, 100), false);
-  equal(control.nextTimeoutMs(), 100 + TIMING.stallMs);
+  equal(control.retryMs, 100 + TIMING.stallMs);
   equal(control.allows(FLOW_WINDOW, 100 + TIMING.stallMs - 1), false);
   equal(control.allows(FLOW_WINDOW, 100 + TIMING.stallMs), true, "A has lost its tag");
   equal(counters.tags_lapsed, 1);
@@ -77,6 +76,19 @@ Deno.test("a receiver that stalls holds the source for a bounded time, and count
   equal(counters.tags_admitted, 3);
   control.acked(B, 3 * FLOW_WINDOW, 3 * FLOW_WINDOW);
   equal(control.allows(3 * FLOW_WINDOW, 500), false, "A counts again");
+});
+
+Deno.test("who held the source before, and does no longer, does not wake it", () => {
+  const { flow: control } = flow(0, A, B);
+  const lead = FLOW_WINDOW;
+  control.acked(B, lead, lead);
+  equal(control.allows(lead, 0), false, "for A");
+  control.acked(A, 10, lead);
+  equal(control.allows(lead, 200), true);
+  control.acked(A, lead, lead + FLOW_WINDOW - 1);
+  const later = 10 * TIMING.stallMs;
+  equal(control.allows(lead + FLOW_WINDOW, later), false, "for both");
+  equal(control.retryMs > later, true);
 });
 
 Deno.test("a receiver that crawls holds the source no longer than one that stands", () => {
