@@ -8,16 +8,19 @@ import type { Host } from "./host.ts";
 /** What has grown to this leaves, though the turn goes on. */
 export const TURN_CHARS = 64 * 1024;
 
+/** Between two that leave at once, in milliseconds. */
+const BUSY_MS = 0.5;
+
 /**
- * The first of a turn of the event loop leaves at once, so that an idle relay adds nothing; what follows in the same
- * turn leaves together at its end, since a frame or a chunk costs as much as the messages in it are many. One for all
- * readers that get the same.
+ * What comes after a pause leaves at once, so that an idle relay adds nothing; what follows shortly leaves together at the
+ * end of its turn of the event loop, since a frame or a chunk costs as much as the messages in it are many. One for
+ * all readers that get the same.
  */
 export class Turn {
   readonly #host: Host;
   readonly #separator: string;
   #due: (() => void)[] = [];
-  #running = false;
+  #leftMs = -Infinity;
   #joined = { pieces: "", piece: "", text: "" };
 
   constructor(host: Host, separator: string) {
@@ -25,9 +28,12 @@ export class Turn {
     this.#separator = separator;
   }
 
+  /** Calls `fn` when it is time to leave. */
   defer(fn: () => void): void {
-    if (this.#due.push(fn) > 1 || this.#running) return;
-    queueMicrotask(() => this.#flush());
+    if (this.#due.push(fn) > 1) return;
+    const pauseMs = this.#host.nowMs() - this.#leftMs;
+    if (pauseMs >= BUSY_MS) queueMicrotask(() => this.#flush());
+    else this.#host.soon(() => this.#flush());
   }
 
   /** `pieces` and one more. Readers that get the same in a turn get the same text, so that it is built once. */
@@ -41,10 +47,8 @@ export class Turn {
 
   #flush(): void {
     const due = this.#due;
-    this.#running = due.length > 0;
-    if (!this.#running) return;
     this.#due = [];
+    this.#leftMs = this.#host.nowMs();
     for (const fn of due) fn();
-    this.#host.soon(() => this.#flush());
   }
 }

@@ -18,7 +18,7 @@ class TurnHost extends FakeHost {
   }
 }
 
-Deno.test("the first of a turn leaves at once, what follows leaves together at its end", async () => {
+Deno.test("what comes after a pause leaves at once, what follows leaves together with the turn", async () => {
   const host = new TurnHost(), turn = new Turn(host, "\n"), seen: string[] = [];
   turn.defer(() => seen.push("1"));
   await Promise.resolve();
@@ -30,8 +30,8 @@ Deno.test("the first of a turn leaves at once, what follows leaves together at i
   assert.deepEqual(seen, ["1"]);
   host.endTurn();
   assert.deepEqual(seen, ["1", "2", "3"]);
-  host.endTurn();
   assert.equal(host.endTurn(), 0);
+  await host.pass(1);
   turn.defer(() => seen.push("4"));
   await Promise.resolve();
   assert.equal(seen.at(-1), "4");
