@@ -8,6 +8,8 @@
  * @module
  */
 
+import { LARGEST_TAG } from "./pgm/ack.ts";
+
 /** Group 0 is the control group; 1 to `groupCount` are the pool. */
 export type Group = number;
 
@@ -18,6 +20,9 @@ export interface BackboneEvents {
   /** `count` consecutive TPDUs of `origin` on `group` can no longer be repaired. */
   lost(group: Group, origin: string, count: number): void;
 }
+
+/** The most relays whose acknowledgements can hold what is sent to one group: an SPM names no more. */
+export const MOST_TAGGED = LARGEST_TAG;
 
 /** Counters since the start, for metrics and tests; by name, all rising. */
 export type BackboneCounters = Readonly<Record<string, number>>;
@@ -35,7 +40,7 @@ export interface Backbone {
    * it is full and the queue before it as well. One that holds us up for long without coming on loses that right until
    * it has caught up. Nobody, at first: then the budget alone limits what is sent.
    *
-   * @throws {RangeError} if they are more than 41, or one is no origin.
+   * @throws {RangeError} if they are more than {@link MOST_TAGGED}, or one is no origin.
    */
   tag(group: Group, origins: readonly string[]): void;
   /** Starts to hear a group. Idempotent; resolves when the membership stands. */

@@ -16,6 +16,8 @@ export interface AnnouncerOptions {
   readonly send: (announcement: Uint8Array) => void;
   readonly joined: (peer: Announcement) => void;
   readonly left: (peer: Announcement) => void;
+  /** Told who is in view, whenever that or what they say of themselves may have changed. */
+  readonly inView: (peers: readonly Announcement[]) => void;
 }
 
 /** The driver of {@link Membership}. */
@@ -88,5 +90,6 @@ export class Announcer {
       else if (event.type === "joined") this.#options.joined(event.peer);
       else this.#options.left(event.peer);
     }
+    this.#options.inView(this.#membership.peers);
   }
 }

@@ -12,6 +12,7 @@ import { Logs, type LogsOptions } from "./logs.ts";
 import { collectMetrics } from "./metrics.ts";
 import { newOrigin } from "./new_origin.ts";
 import { Origins, REMEMBER_MS } from "./origins.ts";
+import { Pace } from "./pace.ts";
 import { Peers } from "./peers.ts";
 import type { Announcement } from "./protocol/frames.ts";
 import type { Upstream } from "./protocol/upstream.ts";
@@ -92,6 +93,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
         log("info", "peer left", describe(peer));
         peers.forget(peer.origin);
       },
+      inView: (peers) => pace.follow(peers),
     }),
   );
   const ask: SyncOptions["ask"] = (peer, pull, answer) => peers.ask(peer, pull, answer);
@@ -100,6 +102,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   const intake = new Intake({ clock, logs, sync, announcer, origins, log });
   const warn = (advice: string) => log("warn", advice);
   const backbone = own(await openBackbone({ ...options, origin: node.origin, warn }, intake));
+  const pace = new Pace(backbone, options.groupCount);
   const groups = own(
     new Groups({
       backbone,

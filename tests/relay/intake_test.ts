@@ -24,6 +24,7 @@ function setUp() {
     send: () => {},
     joined: ({ origin }) => said.push(`joined ${origin}`),
     left: ({ origin }) => said.push(`left ${origin}`),
+    inView: () => {},
   });
   const sync = new Sync({
     clock,

@@ -1,0 +1,81 @@
+import { equal, ok, throws } from "node:assert/strict";
+import { type Backbone, type BackboneEvents, MOST_TAGGED } from "../../backbone/backbone.ts";
+import { systemClock } from "../../backbone/clock.ts";
+import { openBackbone } from "../../backbone/endpoint.ts";
+import { TYPE } from "../../backbone/pgm/packet.ts";
+import { freePort } from "../support/free_port.ts";
+import { lossyUdp } from "../support/lossy_socket.ts";
+import { seededRandom } from "../support/random.ts";
+
+const GROUPS = [1, 2, 3];
+const EACH = 2_000;
+const PAYLOAD = new Uint8Array(200);
+
+function open(
+  origin: string,
+  groupPort: number,
+  message: BackboneEvents["message"],
+  drop: (bytes: Uint8Array) => boolean,
+): Promise<Backbone> {
+  return openBackbone({
+    origin,
+    interface: "127.0.0.1",
+    groupBase: "239.192.7.0",
+    groupCount: GROUPS.length,
+    groupPort,
+    clock: systemClock,
+    random: seededRandom(1),
+    openSocket: lossyUdp(drop),
+  }, { message, lost: () => {} });
+}
+
+/** Sends to three groups at once what one tagged relay hears; answers what both counted. */
+async function transfer(drop: (bytes: Uint8Array) => boolean) {
+  const port = freePort(), done = Promise.withResolvers<void>();
+  let received = 0;
+  const source = await open("senderAA", port, () => {}, drop);
+  const hearer = await open("receiver", port, () => {
+    if (++received === EACH * GROUPS.length) done.resolve();
+  }, drop);
+  try {
+    await Promise.all([hearer.join(0), ...GROUPS.map((group) => hearer.join(group))]);
+    await Promise.all([source.join(0), ...GROUPS.map((group) => source.join(group))]);
+    for (const group of GROUPS) source.tag(group, ["receiver"]);
+    for (let sent = 0; sent < EACH;) {
+      for (let burst = 0; burst < 20 && sent < EACH; burst++, sent++) {
+        for (const group of GROUPS) ok(source.send(group, PAYLOAD));
+      }
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    await done.promise;
+    // The last acknowledgement comes a little after what it acknowledges.
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setTimeout(resolve, 1));
+    return { source: source.counters(), hearer: hearer.counters() };
+  } finally {
+    await Promise.all([source.close(), hearer.close()]);
+  }
+}
+
+Deno.test("a tagged relay acknowledges the streams of all groups in few packets of the control group", async () => {
+  const { source, hearer } = await transfer(() => false);
+  equal(source["tags_admitted"], GROUPS.length);
+  equal(source["tags_lapsed"], 0);
+  const acks = hearer["acks_sent"] ?? 0, packets = source["odata_sent"] ?? 0;
+  ok(acks > 0 && acks < packets / 2, `${acks} ACKs for ${packets} packets`);
+});
+
+Deno.test("a tagged relay whose acknowledgements never come holds nobody up", async () => {
+  const { source } = await transfer((bytes) => bytes[4] === TYPE.ack);
+  equal(source["tags_admitted"], 0);
+});
+
+Deno.test("only relays can be tagged, and only so many", async () => {
+  const source = await open("senderAA", freePort(), () => {}, () => false);
+  try {
+    throws(() => source.tag(1, ["nobody"]), RangeError);
+    throws(() => source.tag(9, []), RangeError);
+    throws(() => source.tag(1, Array(MOST_TAGGED + 1).fill("receiver")), RangeError);
+  } finally {
+    await source.close();
+  }
+});
