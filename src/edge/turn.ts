@@ -8,8 +8,8 @@ import type { Host } from "./host.ts";
 /** What has grown to this leaves, though the turn goes on. */
 export const TURN_CHARS = 64 * 1024;
 
-/** Between two that leave at once, in milliseconds. */
-const BUSY_MS = 0.5;
+/** After such a pause nothing is likely to follow in the same turn, in milliseconds: not even one publisher's next message. */
+const PAUSE_MS = 0.1;
 
 /**
  * What comes after a pause leaves at once, so that an idle relay adds nothing; what follows shortly leaves together at the
@@ -32,7 +32,7 @@ export class Turn {
   defer(fn: () => void): void {
     if (this.#due.push(fn) > 1) return;
     const pauseMs = this.#host.nowMs() - this.#leftMs;
-    if (pauseMs >= BUSY_MS) queueMicrotask(() => this.#flush());
+    if (pauseMs >= PAUSE_MS) queueMicrotask(() => this.#flush());
     else this.#host.soon(() => this.#flush());
   }
 
@@ -48,7 +48,7 @@ export class Turn {
   #flush(): void {
     const due = this.#due;
     this.#due = [];
-    this.#leftMs = this.#host.nowMs();
     for (const fn of due) fn();
+    this.#leftMs = this.#host.nowMs();
   }
 }

@@ -44,6 +44,7 @@ Deno.test("what is put off while the others leave is not lost", async () => {
     turn.defer(() => seen.push("2"));
   });
   await Promise.resolve();
+  await Promise.resolve();
   host.endTurn();
   assert.deepEqual(seen, ["1", "2"]);
 });
