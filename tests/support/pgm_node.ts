@@ -19,6 +19,9 @@ export interface PgmNodeOptions {
   readonly firstSqn?: number;
   /** Bytes a second. */
   readonly rate?: number;
+  /** What of it is kept for repairs; a quarter if absent. */
+  readonly repairShare?: number;
+  readonly pack?: boolean;
   /** At once if absent. */
   readonly intake?: Intake;
   readonly credentials?: Credentials | undefined;
@@ -38,21 +41,21 @@ export class PgmNode {
   /** The most bytes it held out of order. */
   peakBytesHeld = 0;
 
-  constructor(
-    { clock, network, random, gsi, firstSqn, rate, intake, credentials }: PgmNodeOptions,
-  ) {
+  constructor(options: PgmNodeOptions) {
+    const { clock, network, random, gsi, intake, rate = 100_000_000, repairShare = 0.25 } = options;
     this.#clock = clock;
     this.gsi = gsi;
     this.session = new PgmSession({
       stream: { gsi, sourcePort: 32769, destinationPort: 3055 },
       sourceNla: 0x0a4d_0001,
       groupNla: 0xefc0_0701,
-      budget: new Budget({ rate: rate ?? 100_000_000, repairShare: 0.25, burstMs: 2 }),
+      budget: new Budget({ rate, repairShare, burstMs: 2 }),
       counters: this.counters,
       acknowledgements: this.#acknowledgements,
       random,
-      credentials,
-      ...(firstSqn === undefined ? {} : { firstSqn }),
+      credentials: options.credentials,
+      pack: options.pack ?? true,
+      firstSqn: options.firstSqn ?? 0,
     });
     this.session.listen();
     this.#transmit = network.attach((bytes) => this.receive(bytes), intake);
