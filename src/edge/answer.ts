@@ -6,10 +6,7 @@
  */
 
 /** Any site may speak to a relay: no cookie is ever read, so there is nothing that one could borrow. */
-const CROSS_ORIGIN = {
-  "Access-Control-Allow-Origin": "*",
-  "Access-Control-Expose-Headers": "Retry-After",
-};
+const CROSS_ORIGIN = { "Access-Control-Allow-Origin": "*" };
 
 export const NO_STORE = { "Cache-Control": "no-store" };
 

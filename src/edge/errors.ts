@@ -23,10 +23,13 @@ export function answerError(core: Core): (thrown: Error, c: Context) => Response
   };
 }
 
-/** Whole seconds, only for what is to be tried again. */
+/** Whole seconds, only for what is to be tried again; other sites may read them. */
 function retryAfter(error: GroundwaveError): Record<string, string> {
   const { status } = error.class;
   if (status !== 429 && status !== 503) return {};
   const seconds = Math.ceil(error.options.retryAfterS ?? RETRY_AFTER_S);
-  return { "Retry-After": String(Math.max(1, seconds)) };
+  return {
+    "Retry-After": String(Math.max(1, seconds)),
+    "Access-Control-Expose-Headers": "Retry-After",
+  };
 }
