@@ -17,6 +17,9 @@ const SECRET_BYTES = { least: 16, most: 64 };
 /** Two: one to go, one to come. */
 const MOST_KEYS = 2;
 
+/** Far more than they take. What is longer is no file of keys, and may have no end. */
+const MOST_BYTES = 4_096;
+
 type Keys = readonly [GroupKey, ...GroupKey[]];
 
 /** What a reader of the file needs, and whom to tell. */
@@ -47,7 +50,7 @@ export interface GroupKeyFile {
 export async function openGroupKey(options: GroupKeyOptions): Promise<GroupKeyFile> {
   const { path, clock, wallMs } = options;
   const follower = new Follower(options, await modifiedMs(path));
-  const keys = new KeyRing(parseGroupKey(await Deno.readTextFile(path)));
+  const keys = new KeyRing(await readKeys(path));
   follower.start(keys);
   const time = new GroupTime(wallMs(), clock.nowMs());
   return { credentials: { keys, time, hash }, close: () => follower.close() };
@@ -98,6 +101,17 @@ function decodeSecret(text: string): Uint8Array | undefined {
   }
 }
 
+async function readKeys(path: string): Promise<Keys> {
+  using file = await Deno.open(path);
+  const bytes = new Uint8Array(MOST_BYTES + 1);
+  let length = 0;
+  for (let more: number | null = 1; more && length < bytes.length; length += more ?? 0) {
+    more = await file.read(bytes.subarray(length));
+  }
+  if (length > MOST_BYTES) throw new RangeError(`it is longer than ${MOST_BYTES} bytes`);
+  return parseGroupKey(new TextDecoder().decode(bytes.subarray(0, length)));
+}
+
 async function modifiedMs(path: string): Promise<number> {
   return (await Deno.stat(path)).mtime?.getTime() ?? 0;
 }
@@ -130,7 +144,7 @@ class Follower {
       const changedMs = await modifiedMs(path);
       if (changedMs !== this.#seenMs) {
         this.#seenMs = changedMs;
-        keys.replace(parseGroupKey(await Deno.readTextFile(path)));
+        keys.replace(await readKeys(path));
         log("info", "group key read again", { path, signing: keys.signing.id });
       }
     } catch (error) {

@@ -92,6 +92,9 @@ Deno.test("a file that is not there or bad is an error at the start", async () =
   const options = { clock: new VirtualClock(), wallMs: () => 0, log: () => {} };
   await rejects(openGroupKey({ ...options, path: "/nonexistent/key" }), Deno.errors.NotFound);
   await rejects(openGroupKey({ ...options, path: "/dev/null" }), RangeError);
+  await rejects(openGroupKey({ ...options, path: "/tmp" }), /directory/i);
+  // One without an end is not read to its end.
+  await rejects(openGroupKey({ ...options, path: "/dev/zero" }), /longer than 4096 bytes/);
 });
 
 Deno.test("over sockets relays of one key hear each other, those of another hear nothing", async () => {
