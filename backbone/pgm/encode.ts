@@ -91,7 +91,7 @@ export function encodePacked(
   return seal(bytes, view);
 }
 
-/** A stored ODATA packet as the repair it becomes: type, trail and checksum change (RFC 3208 §6.3). */
+/** A stored ODATA packet as the repair it becomes: type, trail and checksum change (RFC 3208 §5.3). */
 export function encodeRepair(odata: Uint8Array, trail: number): Uint8Array {
   const bytes = odata.slice();
   const view = new DataView(bytes.buffer);

@@ -1,5 +1,5 @@
 /**
- * The sending side of one stream (RFC 3208 §5.1, §6.3): data, SPMs, NCFs and repairs.
+ * The sending side of one stream (RFC 3208 §5): data, SPMs, NCFs and repairs.
  *
  * Poll {@link Source.pollTransmit} until it answers undefined after every other call, and again when
  * {@link Source.nextTimeoutMs} has come.
@@ -32,6 +32,9 @@ const GREETINGS = 3;
 /** A goodbye may be lost, too (as OpenPGM does it). */
 const GOODBYES = 3;
 
+/** What a payload takes beside its bytes while it waits: an object and its place. Otherwise the empty would have no bound. */
+const WAITING_BYTES = 128;
+
 export interface SourceOptions {
   readonly stream: Stream;
   /** The addresses in SPM and NCF, IPv4 as a number. */
@@ -41,7 +44,7 @@ export interface SourceOptions {
   /** The largest packet, in bytes; what is added to it on its way to the socket comes on top. */
   readonly largestTpdu: number;
   readonly windowBytes: number;
-  /** The most bytes that wait to be sent; more are refused. */
+  /** The most memory for what waits to be sent; more is refused. */
   readonly queueBytes: number;
   /** Whether payloads may share packets: receivers that are not ours would take them for one. */
   readonly pack: boolean;
@@ -79,20 +82,21 @@ export class Source {
     this.#flow = new FlowControl(options.counters);
   }
 
-  /** Payload bytes that wait to be sent. */
+  /** The memory of what waits to be sent; 0 if nothing does. */
   get bytesWaiting(): number {
     return this.#queueBytes;
   }
 
   /** Takes a payload to send. False: too many wait. The bytes must stay as they are. */
   send(payload: Uint8Array, nowMs: number): boolean {
-    if (this.#queueBytes + payload.length > this.#options.queueBytes) {
+    const bytes = payload.length + WAITING_BYTES;
+    if (this.#queueBytes + bytes > this.#options.queueBytes) {
       this.#options.counters.sends_refused++;
       return false;
     }
     this.#queue.push(payload);
-    this.#queueBytes += payload.length;
-    // RFC 3208 §5.1.4: a receiver cannot ask for repairs before it has heard an SPM.
+    this.#queueBytes += bytes;
+    // RFC 3208 §6.2: a receiver cannot ask for repairs before it has heard an SPM.
     if (this.#lastSpmMs === -Infinity) this.#spmMs = nowMs;
     return true;
   }
@@ -287,7 +291,7 @@ export class Source {
   #shift(): Uint8Array {
     const payload = this.#queue.shift();
     if (payload === undefined) throw new Error("nothing waits");
-    this.#queueBytes -= payload.length;
+    this.#queueBytes -= payload.length + WAITING_BYTES;
     return payload;
   }
 }

@@ -488,3 +488,12 @@ Deno.test("back_pressure: a queue that is full refuses, and loses nothing it too
   clock.advance(2_000);
   deepEqual(numbers(receiver), upTo(0, sent - 1));
 });
+
+Deno.test("back_pressure: payloads of nothing fill the queue, too", () => {
+  const { clock, receiver, source } = lan(1, { rate: 20_000_000 });
+  let sent = 0;
+  while (sent < LIMITS.queueBytes && source.send(new Uint8Array())) sent++;
+  ok(sent > 1_000 && sent < LIMITS.queueBytes / 100, `${sent} were taken`);
+  clock.advance(2_000);
+  equal(receiver.received().length, sent);
+});
