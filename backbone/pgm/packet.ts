@@ -44,6 +44,8 @@ export const LARGEST_TPDU = 1472;
 /** Sequence numbers in one NAK or NCF: one in the body and 62 in its list. */
 export const LARGEST_NAK = 63;
 export const AFI_IPV4 = 1;
+/** The option bit of parity packets, and of requests for them. */
+const PARITY = 0x80;
 
 /** Header and body of a packet, before options and TSDU, in bytes; undefined for types that are not ours. */
 export function bodyBytes(type: number): number | undefined {
@@ -73,7 +75,7 @@ export interface Stream {
   readonly destinationPort: number;
 }
 
-/** Source path message (§8.2): what a source holds. */
+/** Source path message (§8.1): what a source holds. */
 export interface Spm extends Stream {
   readonly type: "spm";
   readonly sqn: number;
@@ -87,7 +89,7 @@ export interface Spm extends Stream {
   readonly tagged: readonly number[];
 }
 
-/** Original data or a repair (§8.3). */
+/** Original data or a repair (§8.2). */
 export interface Data extends Stream {
   readonly type: "odata" | "rdata";
   readonly sqn: number;
@@ -99,7 +101,7 @@ export interface Data extends Stream {
   readonly payload: Uint8Array;
 }
 
-/** A request for repairs, or its confirmation (§8.4). */
+/** A request for repairs, or its confirmation (§8.3). */
 export interface Nak extends Stream {
   readonly type: "nak" | "nnak" | "ncf";
   /** 1 to 63. */
@@ -108,7 +110,7 @@ export interface Nak extends Stream {
   readonly groupNla: number;
 }
 
-/** A request for an SPM (§13.3.1). */
+/** A request for an SPM (§13.6). */
 export interface Spmr extends Stream {
   readonly type: "spmr";
 }
@@ -132,8 +134,10 @@ export function decodePacket(bytes: Uint8Array): Packet | Refusal {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const type = view.getUint8(4);
   const isData = type === TYPE.odata || type === TYPE.rdata;
-  // Only data must carry a checksum (§8.1).
+  // Only data must carry a checksum (§8).
   if ((isData || view.getUint16(6) !== 0) && !intact(view)) return "checksum";
+  // Its number is that of a group of packets (§11), its payload nothing that a publisher sent.
+  if ((view.getUint8(5) & PARITY) !== 0) return "option";
   switch (type) {
     case TYPE.odata:
       return decodeData(bytes, view, "odata");
