@@ -176,6 +176,8 @@ const MALFORMED: [string, Uint8Array, string][] = [
     }),
     "option",
   ],
+  ["parity", resealed(PACKETS["ODATA"]![0], (copy) => copy[5] = 0x80), "option"],
+  ["a NAK for parity", resealed(PACKETS["NAK"]![0], (copy) => copy[5] = 0x80), "option"],
   ["a type nobody knows", resealed(encodeSpmr(STREAM), (copy) => copy[4] = 0x7f), "type"],
   ["an SPM of IPv6", resealed(PACKETS["SPM with FIN"]![0], (copy) => copy[29] = 2), "address"],
   ["a NAK of IPv6", resealed(PACKETS["NAK"]![0], (copy) => copy[21] = 2), "address"],
