@@ -5,6 +5,7 @@
  */
 import {
   type Flags,
+  groundwave,
   type Peer,
   type Place,
   PORT,
@@ -62,7 +63,8 @@ export async function measure(
 ): Promise<Figures> {
   for (const host of lossy) host.lose(loss, PORT);
   const receivers = places.slice(1).map(() => peer);
-  const what = { sender: peer, receivers, count, size, rate, seconds: LIMIT_S, place };
+  const paced = peer === groundwave;
+  const what = { sender: peer, receivers, count, size, rate, seconds: LIMIT_S, paced, place };
   return worst(await transfer(places, what), count);
 }
 

@@ -75,9 +75,10 @@ for (
   Deno.test(`what is sent ${name} is received, measured and dumped`, async () => {
     const port = freePort();
     const dump = start("dump", port);
-    const recv = start("recv", port, "--count", "20000", "--json");
+    const recv = start("recv", port, "--count", "20000", "--origin", "receiver", "--json");
     await Promise.all([dump.hearing, recv.hearing]);
-    const send = start("send", port, "--count=20000", "--rate=0", "--size=100", "--json", ...flags);
+    const load = ["--count=20000", "--rate=0", "--size=100", "--tag=receiver"];
+    const send = start("send", port, ...load, "--json", ...flags);
     const { out } = await recv.ended;
     const { received, bytes, duplicates, lost, naks, ...times } = only(out);
     assert.deepEqual([received, bytes, duplicates, lost], [20_000, 2_000_000, 0, 0]);

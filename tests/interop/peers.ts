@@ -73,6 +73,8 @@ export interface Transfer {
   readonly rate?: number;
   /** When receivers give up. */
   readonly seconds: number;
+  /** Whether the sender keeps pace with the receivers; ours alone can. */
+  readonly paced?: boolean;
   /** Group and port, if not the usual. */
   readonly place?: Flags;
 }
@@ -80,17 +82,23 @@ export interface Transfer {
 /** One sender and its receivers, each in a place of its own, until every receiver has all or gives up. */
 export async function transfer(
   [from, ...to]: readonly Place[],
-  { sender, receivers, count, seconds, size, rate = 0, place = {} }: Transfer,
+  { sender, receivers, count, seconds, size, rate = 0, paced = false, place = {} }: Transfer,
 ): Promise<Tally[]> {
   if (from === undefined) throw new Error("nowhere to send from");
   const receiving = await Promise.all(receivers.map((peer, index) => {
     const at = to[index];
     if (at === undefined) throw new Error(`no place for receiver ${index + 1}`);
-    return receive(at, peer, { ...place, count, seconds });
+    const origin = paced ? { origin: originOf(index) } : {};
+    return receive(at, peer, { ...place, ...origin, count, seconds });
   }));
-  const sent = outputOf(start(from, sender, "send", { ...place, count, size, rate }));
+  const tag = paced ? { tag: receivers.map((_, index) => originOf(index)).join() } : {};
+  const sent = outputOf(start(from, sender, "send", { ...place, ...tag, count, size, rate }));
   const [tallies] = await Promise.all([Promise.all(receiving.map(({ tally }) => tally)), sent]);
   return tallies;
+}
+
+function originOf(receiver: number): string {
+  return String(receiver).padStart(8, "r");
 }
 
 /** Starts a receiver; resolves when it hears the group. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { flag, integer, multicast, optional, type Options, toggle } from "../flag.ts";
+import { flag, integer, multicast, optional, type Options, text, toggle } from "../flag.ts";
 import { interfaceAddress } from "../node_flags.ts";
 
 /** Which group, and from where. */
@@ -18,6 +18,21 @@ export const groupFlags = {
 } as const;
 
 export type GroupOptions = Options<typeof groupFlags>;
+
+const ORIGIN = "[A-Za-z0-9_-]{8}";
+
+/** The name by which a receiver acknowledges, and a sender tags it. */
+export const origin = optional(
+  "ORIGIN",
+  "name to acknowledge under, for a sender's --tag (random)",
+  text(new RegExp(`^${ORIGIN}$`), "8 letters, digits, dashes or underscores"),
+);
+
+export const tag = optional(
+  "ORIGINS",
+  "receivers to keep pace with, by --origin, separated by commas",
+  text(new RegExp(`^${ORIGIN}(,${ORIGIN})*$`), "origins of 8 characters, separated by commas"),
+);
 
 export const ttl = flag("HOPS", "how far packets go; 1: this LAN", integer(1, 255), 1);
 

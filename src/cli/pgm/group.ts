@@ -12,6 +12,11 @@ import { chooseInterface } from "../interface.ts";
 import type { Terminal } from "../terminal.ts";
 import type { GroupOptions } from "./flags.ts";
 
+/** What a receiver is told: `origin` is random if absent. */
+type HearOptions = GroupOptions & Pick<BackboneOptions, "ttl"> & {
+  readonly origin?: string | undefined;
+};
+
 /** The group in its backbone. */
 export const ONLY = 0;
 
@@ -33,7 +38,7 @@ export function openToSend(
  * @throws {CommandError} if its sockets cannot be had.
  */
 export async function openToHear(
-  options: GroupOptions & Pick<BackboneOptions, "ttl">,
+  options: HearOptions,
   message: BackboneEvents["message"],
   terminal: Terminal,
 ): Promise<Backbone> {
@@ -48,14 +53,14 @@ export async function openToHear(
 }
 
 async function open(
-  { port, group, ...options }: GroupOptions & Pick<BackboneOptions, "ttl" | "pack">,
+  { port, group, origin = newOrigin(), ...options }: HearOptions & Pick<BackboneOptions, "pack">,
   events: BackboneEvents,
   terminal: Terminal,
 ): Promise<Backbone> {
   try {
     return await openBackbone({
       ...options,
-      origin: newOrigin(),
+      origin,
       interface: interfaceOf(options),
       groupBase: group,
       groupCount: 0,

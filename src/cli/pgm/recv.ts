@@ -5,7 +5,7 @@
  */
 import { defineCommand } from "../command.ts";
 import { endOf } from "../end.ts";
-import { groupFlags, json, limits, ttl } from "./flags.ts";
+import { groupFlags, json, limits, origin, ttl } from "./flags.ts";
 import { openToHear } from "./group.ts";
 import { type Report, Tally } from "./tally.ts";
 import { createWallClock } from "./wall_clock.ts";
@@ -14,7 +14,7 @@ export const recv = defineCommand({
   name: "pgm recv",
   summary: "hear a group and measure what comes; any PGM source will do",
   operands: [],
-  flags: { ...groupFlags, ttl, ...limits, json },
+  flags: { ...groupFlags, ttl, origin, ...limits, json },
   example: "deno task groundwave pgm recv --count 10000",
 }, async ({ count = Infinity, seconds, json, ...group }, _operands, terminal) => {
   using end = endOf(terminal, seconds);

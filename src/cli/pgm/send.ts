@@ -10,7 +10,7 @@ import { LARGEST_MESSAGE } from "../../../backbone/pgm/session.ts";
 import { defineCommand } from "../command.ts";
 import { flag, integer, toggle } from "../flag.ts";
 import { type End, endOf } from "../end.ts";
-import { groupFlags, json, limits, ttl } from "./flags.ts";
+import { groupFlags, json, limits, tag, ttl } from "./flags.ts";
 import { ONLY, openToSend } from "./group.ts";
 import { Payloads } from "./payloads.ts";
 import { STAMP_BYTES } from "./stamp.ts";
@@ -22,8 +22,8 @@ const MOST_PER_TURN = 1_024;
 /** What waits in the queue only ages; this much keeps the wire busy for some milliseconds. */
 const BACKLOG_BYTES = 1 << 20;
 
-/** A timer wakes us no finer. */
-const TURN_MS = 1;
+/** Between looks at what is due and has come. A timer wakes us no finer than a millisecond, which is four messages at 4,000 a second. */
+const TURN_MS = 0.1;
 
 /** How long nobody must have asked for a repair after the last message, and how long that is waited for. */
 const FAREWELL_MS = { quiet: 1_000, most: 10_000 };
@@ -39,19 +39,21 @@ export const send = defineCommand(
       size: flag("BYTES", "length of a message", integer(STAMP_BYTES, LARGEST_MESSAGE), 200),
       rate: flag("N", "messages a second; 0: as fast as the window takes", integer(0, 1e7), 1_000),
       ...limits,
+      tag,
       "no-pack": toggle("one message per packet, as OpenPGM's receivers expect"),
       json,
     },
     example: "deno task groundwave pgm send --count 10000 --rate 0",
   },
   async (
-    { size, rate, count = Infinity, seconds, "no-pack": plain, json, ...group },
+    { size, rate, count = Infinity, seconds, tag, "no-pack": plain, json, ...group },
     _operands,
     terminal,
   ) => {
     using end = endOf(terminal, seconds);
     const backbone = await openToSend({ ...group, pack: !plain }, terminal);
     try {
+      if (tag) backbone.tag(ONLY, tag.split(","));
       const startMs = performance.now();
       const sent = await sendAll(backbone, { size, rate, count }, end);
       const elapsed_s = Math.round(performance.now() - startMs) / 1000;
@@ -80,7 +82,7 @@ async function sendAll(
 ): Promise<number> {
   const payloads = new Payloads(size, createWallClock());
   const backlog = Math.max(2, Math.floor(BACKLOG_BYTES / size));
-  const startMs = performance.now();
+  const startMs = performance.now(), never = new Int32Array(new SharedArrayBuffer(4));
   for (let taken = 0;;) {
     const goal = end.hasCome ? taken : count, onWire = counted(backbone, "messages_sent");
     if (onWire === goal) return taken;
@@ -88,7 +90,8 @@ async function sendAll(
     const turnEnd = taken + MOST_PER_TURN;
     const most = Math.min(goal, due, onWire + backlog, turnEnd);
     while (taken < most && backbone.send(ONLY, payloads.stamped(taken))) taken++;
-    await (taken === turnEnd ? setImmediate() : setTimeout(TURN_MS));
+    if (rate > 0 && taken < turnEnd) Atomics.wait(never, 0, 0, TURN_MS);
+    await setImmediate();
   }
 }
 
