@@ -15,26 +15,19 @@ import type { Acknowledgements } from "./acknowledgements.ts";
 import type { Budget } from "./budget.ts";
 import type { Counters } from "./counters.ts";
 import { Deque } from "./deque.ts";
-import { encodeAck, encodeNak, encodeSpmr } from "./encode.ts";
-import { gsiText } from "./gsi.ts";
+import { encodeAck } from "./encode.ts";
+import { Listener } from "./listener.ts";
 import {
   type Ack,
-  type Data,
   decodePacket,
   isFrom,
-  LARGEST_NAK,
   LARGEST_TPDU,
-  type Nak,
   type Packet,
   type Refusal,
-  type Spm,
   type Stream,
 } from "./packet.ts";
-import { Peers } from "./peers.ts";
 import { type Requester, Requesters } from "./requesters.ts";
-import { firstSqnOf, Receiver, type ReceiverOptions } from "./receiver.ts";
 import { Source } from "./source.ts";
-import { TIMING } from "./timing.ts";
 
 /** The longest message, in bytes: 1 MiB of data and what the relay says about it. */
 export const LARGEST_MESSAGE = (1 << 20) + (1 << 16);
@@ -83,19 +76,13 @@ export class PgmSession {
   readonly #gate: Gate;
   readonly #source: Source;
   readonly #requesters = new Requesters();
-  readonly #peers = new Peers(LIMITS.peers);
-  readonly #receiverOptions: ReceiverOptions;
+  readonly #listener: Listener;
   readonly #requests = new Deque<Uint8Array>();
   readonly #events = new Deque<SessionEvent>();
-  #listening = false;
-  /** Streams of before were forgotten: what looks like a young stream may have been heard already. */
-  #hasForgotten = false;
-  /** Not after the next deadline of any peer. */
-  #peersWakeMs = Infinity;
 
   constructor(options: SessionOptions) {
     this.#options = options;
-    const { counters, random, credentials, stream: { gsi }, groupNla } = options;
+    const { credentials, stream: { gsi }, groupNla } = options;
     this.#gate = credentials ? new Authenticator({ ...credentials, gsi, groupNla }) : OPEN_GATE;
     this.#source = new Source({
       ...options,
@@ -105,26 +92,17 @@ export class PgmSession {
       windowBytes: LIMITS.transmitWindowBytes,
       queueBytes: LIMITS.queueBytes,
     });
-    this.#receiverOptions = {
-      random,
-      echoes: credentials === undefined,
-      counters,
-      windowBytes: LIMITS.receiveWindowBytes,
-      largestMessage: LARGEST_MESSAGE,
-      gsi,
-    };
+    this.#listener = this.#newListener(options);
   }
 
   /** Hears others from now on. Requests for our own packets are heard in any case. */
   listen(): void {
-    this.#listening = true;
+    this.#listener.start();
   }
 
   /** Forgets the others and hears them no more. */
   deafen(): void {
-    this.#listening = false;
-    this.#hasForgotten = true;
-    this.#peers.clear();
+    this.#listener.stop();
   }
 
   /**
@@ -181,7 +159,7 @@ export class PgmSession {
     else if (packet.type === "ack") this.#handleAck(packet);
     else if (this.#isOwn(packet)) {
       this.#handleOwn(packet, this.#gate.senderOf(bytes) ?? from, nowMs);
-    } else if (this.#listening) this.#handleOther(packet, nowMs);
+    } else this.#listener.handle(packet, nowMs);
   }
 
   /** The packet, if it is one and for us; what is dropped has changed nothing. */
@@ -193,20 +171,12 @@ export class PgmSession {
   }
 
   handleTimeout(nowMs: number): void {
-    if (nowMs < this.#peersWakeMs) return;
-    this.#peersWakeMs = Infinity;
-    for (const peer of this.#peers.values()) {
-      if (nowMs >= peer.nextTimeoutMs()) this.#wake(peer, nowMs);
-      if (nowMs >= peer.heardMs + TIMING.peerExpiryMs) {
-        this.#peers.delete(peer.stream);
-        this.#options.counters.peers_expired++;
-      } else this.#peersWakeMs = Math.min(this.#peersWakeMs, peer.nextTimeoutMs());
-    }
+    this.#listener.handleTimeout(nowMs);
   }
 
   /** When to call {@link handleTimeout} and poll again; Infinity if nothing is due. */
   nextTimeoutMs(): number {
-    return Math.min(this.#source.nextTimeoutMs(), this.#peersWakeMs);
+    return Math.min(this.#source.nextTimeoutMs(), this.#listener.nextTimeoutMs());
   }
 
   /** The next packet to send to the group. */
@@ -225,12 +195,10 @@ export class PgmSession {
 
   /** Payload bytes held for other streams' order: bounded by peers and per peer. */
   get bytesHeld(): number {
-    let bytes = 0;
-    for (const peer of this.#peers.values()) bytes += peer.bytes;
-    return bytes;
+    return this.#listener.bytesHeld;
   }
 
-  /** Payload bytes of our own that wait to be sent. */
+  /** The memory of what of our own waits to be sent; 0 if nothing does. */
   get bytesWaiting(): number {
     return this.#source.bytesWaiting;
   }
@@ -257,89 +225,24 @@ export class PgmSession {
     }
   }
 
-  #handleOther(packet: Exclude<Packet, Ack>, nowMs: number): void {
-    const peer = this.#peers.get(packet) ?? this.#discover(packet, nowMs);
-    if (peer === undefined) return;
-    const { position } = peer;
-    switch (packet.type) {
-      case "odata":
-      case "rdata":
-        peer.handleData(packet, nowMs);
-        break;
-      case "spm":
-        peer.handleSpm(packet, nowMs);
-        break;
-      case "ncf":
-        peer.handleNcf(packet.sqns, nowMs);
-        break;
-      case "nak":
-        peer.handleNak(packet.sqns, nowMs);
-        break;
-      case "spmr":
-        peer.handleSpmr(nowMs);
-        break;
-    }
-    // An SPM is answered in any case: the last acknowledgement may be lost.
-    if (peer.tagged && (peer.position !== position || packet.type === "spm")) {
-      this.#options.acknowledgements.note(peer.stream, peer.position);
-    }
-    // What is missing may have to be asked for at once.
-    if (nowMs >= peer.nextTimeoutMs()) this.#wake(peer, nowMs);
-    this.#peersWakeMs = Math.min(this.#peersWakeMs, peer.nextTimeoutMs());
-  }
-
-  #wake(peer: Receiver, nowMs: number): void {
-    const { spmr, ask } = peer.handleTimeout(nowMs);
-    if (spmr) this.#requestSpm(peer.stream);
-    for (let at = 0; at < ask.length; at += LARGEST_NAK) {
-      this.#request(peer, ask.slice(at, at + LARGEST_NAK));
-    }
-  }
-
-  #discover(packet: Packet, nowMs: number): Receiver | undefined {
-    // A repair alone does not say where the stream is now.
-    if (packet.type !== "spm" && packet.type !== "odata") return undefined;
-    if (!this.#peers.makeRoom(nowMs)) {
-      this.#options.counters.peers_refused++;
-      return undefined;
-    }
-    const receiver = this.#newReceiver(packet, nowMs);
-    this.#peers.set(receiver);
-    return receiver;
-  }
-
-  #newReceiver(first: Spm | Data, nowMs: number): Receiver {
-    const { gsi, sourcePort, destinationPort } = first;
-    const origin = gsiText(gsi);
-    const { counters } = this.#options;
-    const events = {
-      message: (payload: Uint8Array) => {
+  #newListener(options: SessionOptions): Listener {
+    const { counters, credentials, stream: { gsi } } = options;
+    return new Listener({
+      ...options,
+      gsi,
+      // Those with a tag of ours are known, and do not come in.
+      echoes: credentials === undefined,
+      windowBytes: LIMITS.receiveWindowBytes,
+      largestMessage: LARGEST_MESSAGE,
+      mostPeers: LIMITS.peers,
+    }, {
+      message: (origin, payload) => {
         counters.messages_received++;
         this.#events.push({ type: "message", origin, payload });
       },
-      lost: (count: number) => this.#events.push({ type: "lost", origin, count }),
-    };
-    const stream = { gsi, sourcePort, destinationPort };
-    const firstSqn = firstSqnOf(first, !this.#hasForgotten);
-    return new Receiver(stream, firstSqn, events, this.#receiverOptions, nowMs);
-  }
-
-  #request({ stream, nla }: Receiver, sqns: readonly number[]): void {
-    // A receiver asks for nothing before it knows the address.
-    if (nla === undefined) return;
-    this.#options.counters.nak_sent++;
-    this.#options.counters.nak_sqns_sent += sqns.length;
-    const nak: Pick<Nak, "sqns" | "sourceNla" | "groupNla"> = {
-      sqns,
-      sourceNla: nla,
-      groupNla: this.#options.groupNla,
-    };
-    this.#send(encodeNak(stream, "nak", nak));
-  }
-
-  #requestSpm(stream: Stream): void {
-    this.#options.counters.spmr_sent++;
-    this.#send(encodeSpmr(stream));
+      lost: (origin, count) => this.#events.push({ type: "lost", origin, count }),
+      send: (packet) => this.#send(packet),
+    });
   }
 
   #send(packet: Uint8Array): void {
