@@ -136,8 +136,6 @@ export function decodePacket(bytes: Uint8Array): Packet | Refusal {
   const isData = type === TYPE.odata || type === TYPE.rdata;
   // Only data must carry a checksum (§8).
   if ((isData || view.getUint16(6) !== 0) && !intact(view)) return "checksum";
-  // Its number is that of a group of packets (§11), its payload nothing that a publisher sent.
-  if ((view.getUint8(5) & PARITY) !== 0) return "option";
   switch (type) {
     case TYPE.odata:
       return decodeData(bytes, view, "odata");
@@ -183,6 +181,11 @@ function upstream(view: DataView): Stream {
   return { gsi: gsiOf(view), sourcePort: view.getUint16(2), destinationPort: view.getUint16(0) };
 }
 
+/** Whether its numbers are those of groups of packets, and its payload nothing that a publisher sent (§11). */
+function isParity(view: DataView): boolean {
+  return (view.getUint8(5) & PARITY) !== 0;
+}
+
 /** Whether options follow the body. */
 export function hasOptions(view: DataView): boolean {
   return (view.getUint8(5) & 0x01) !== 0;
@@ -190,6 +193,7 @@ export function hasOptions(view: DataView): boolean {
 
 function decodeData(bytes: Uint8Array, view: DataView, type: Data["type"]): Data | Refusal {
   if (view.byteLength < DATA_BYTES) return "truncated";
+  if (isParity(view)) return "option";
   let at = DATA_BYTES, fragment: Fragment | undefined, packed = false;
   if (hasOptions(view)) {
     const options = readOptions(view, DATA_BYTES);
@@ -229,6 +233,7 @@ function decodeSpm(view: DataView): Spm | Refusal {
 
 function decodeNak(view: DataView, type: Nak["type"]): Nak | Refusal {
   if (view.byteLength < NAK_BYTES) return "truncated";
+  if (isParity(view)) return "option";
   if (view.getUint16(20) !== AFI_IPV4 || view.getUint16(28) !== AFI_IPV4) return "address";
   const options = hasOptions(view) ? readOptions(view, NAK_BYTES) : { sqns: [] };
   if (options === undefined) return "option";
