@@ -8,7 +8,7 @@
 export const TIMING = {
   /** First SPM after the last data: what finds the loss of a tail. */
   heartbeatFirstMs: 3,
-  /** Each further heartbeat waits twice as long, until this ambient interval; it is kept during data too (RFC 3208 §5.1.5). */
+  /** Each further heartbeat waits twice as long, until this ambient interval; it is kept during data too (RFC 3208 §5.1.4–5). */
   ambientSpmMs: 4_000,
   /** No second SPM within this time on demand of receivers. */
   spmrHoldMs: 5,
