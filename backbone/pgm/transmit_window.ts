@@ -1,5 +1,5 @@
 /**
- * What a source sent and can still repair (RFC 3208 §5.1.1): packets from `trail` to `lead`, bounded by bytes and age.
+ * What a source sent and can still repair (RFC 3208 §5.1): packets from `trail` to `lead`, bounded by bytes and age.
  *
  * @module
  */
