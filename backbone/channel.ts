@@ -16,6 +16,8 @@ const REJOIN_MS = 1_000;
 export class Channel {
   /** Whether the relay hears the group; the socket may hear it longer, for the sake of what was sent. */
   joined = false;
+  /** Whether the socket hears the group in any case. */
+  kept = false;
   /** Answers the end of the membership, once it stands. */
   #membership: Promise<() => void> | undefined;
   #failedMs = -Infinity;
@@ -61,6 +63,6 @@ export class Channel {
   }
 
   #releaseMs(): number {
-    return this.joined || !this.#membership ? Infinity : this.#sentMs + SOURCE_LINGER_MS;
+    return this.joined || this.kept || !this.#membership ? Infinity : this.#sentMs + SOURCE_LINGER_MS;
   }
 }

@@ -4,7 +4,8 @@
  * @module
  */
 import { Drain } from "./drain.ts";
-import { openLibc } from "./libc.ts";
+import { dropEcho, type Word } from "./echo_filter.ts";
+import { descriptorOf, openLibc } from "./libc.ts";
 import { bufferAdvice, raiseReceiveBuffer } from "./receive_buffer.ts";
 import { Segments } from "./segments.ts";
 
@@ -20,6 +21,8 @@ export type OnDatagram = (bytes: Uint8Array, from: Target) => void;
 /** What a socket tells. Callbacks must not throw. */
 export interface SocketEvents {
   readonly datagram: OnDatagram;
+  /** What our own datagrams to the group have in common; those are told only where the system cannot tell them apart. */
+  readonly echo?: readonly Word[];
   /** A failed call; the socket goes on. */
   error(kind: "send" | "receive", cause: unknown): void;
 }
@@ -89,6 +92,11 @@ export const openUdp: OpenSocket = async (
     else readers.add(reader);
     return reader;
   };
+  const muteEcho = (socket: Deno.DatagramConn, { echo }: SocketEvents) => {
+    if (!libc || !echo) return;
+    const fd = descriptorOf(libc, addressOf(socket));
+    if (fd !== undefined) dropEcho(libc, fd, echo);
+  };
   const raiseBuffer = (socket: Deno.DatagramConn) => {
     const advice = bufferAdvice(raiseReceiveBuffer(addressOf(socket)));
     if (advice === undefined || warned) return;
@@ -119,7 +127,11 @@ export const openUdp: OpenSocket = async (
       }
     },
     async join(group, events) {
-      const reader = read(() => openMember(group, interfaceAddress, raiseBuffer), events);
+      const prepare = (socket: Deno.DatagramConn) => {
+        raiseBuffer(socket);
+        muteEcho(socket, events);
+      };
+      const reader = read(() => openMember(group, interfaceAddress, prepare), events);
       const leave = () => {
         readers.delete(reader);
         reader.close();

@@ -158,6 +158,17 @@ export function decodePacket(bytes: Uint8Array): Packet | Refusal {
   }
 }
 
+/** What {@link isFrom} looks at, for whoever can look before it is received: where, in how many bytes, and for what. */
+export function marksOf(
+  { gsi, sourcePort }: Stream,
+): readonly { readonly at: number; readonly bytes: 2 | 4; readonly value: number }[] {
+  return [
+    { at: 0, bytes: 2, value: sourcePort },
+    { at: 8, bytes: 2, value: Math.floor(gsi / 0x1_0000_0000) },
+    { at: 10, bytes: 4, value: gsi % 0x1_0000_0000 },
+  ];
+}
+
 /** Whether a datagram is a downstream packet of `stream`, as its header has it: a cheap look before decoding. */
 export function isFrom(bytes: Uint8Array, { gsi, sourcePort }: Stream): boolean {
   if (bytes.length < HEADER_BYTES) return false;

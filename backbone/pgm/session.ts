@@ -95,6 +95,11 @@ export class PgmSession {
     this.#listener = this.#newListener(options);
   }
 
+  /** Our own stream. */
+  get stream(): Stream {
+    return this.#options.stream;
+  }
+
   /** Hears others from now on. Requests for our own packets are heard in any case. */
   listen(): void {
     this.#listener.start();

@@ -20,6 +20,7 @@ import {
 import { FlowControl } from "./flow.ts";
 import { DATA_BYTES, LARGEST_NAK, type Stream } from "./packet.ts";
 import { packable } from "./packing.ts";
+import { RepairPressure } from "./pressure.ts";
 import { ahead, plus } from "./serial.ts";
 import { TIMING } from "./timing.ts";
 import { TransmitWindow } from "./transmit_window.ts";
@@ -62,6 +63,7 @@ export class Source {
   #fragmentsFrom = 0;
 
   readonly #flow: FlowControl;
+  readonly #pressure = new RepairPressure();
   readonly #confirm = new Set<number>();
   readonly #repair = new Set<number>();
 
@@ -105,6 +107,7 @@ export class Source {
   handleNak(sqns: readonly number[], nowMs: number): void {
     this.#options.counters.naks_received++;
     this.#options.counters.nak_sqns_received += sqns.length;
+    const waiting = this.#repair.size;
     for (const sqn of sqns) {
       if (ahead(sqn, this.#window.lead) > 0) {
         this.#options.counters.dropped_nak++;
@@ -121,6 +124,7 @@ export class Source {
         this.#repair.add(sqn);
       }
     }
+    this.#pressure.asked(this.#repair.size - waiting, nowMs);
   }
 
   /** Takes a request for an SPM. */
@@ -229,6 +233,10 @@ export class Source {
       this.#blockedMs = Math.min(this.#blockedMs, this.#window.roomMs());
       return undefined;
     }
+    if (nowMs < this.#pressure.untilMs) {
+      this.#blockedMs = Math.min(this.#blockedMs, this.#pressure.untilMs);
+      return undefined;
+    }
     if (!this.#flow.allows(this.#window.lead, nowMs)) {
       this.#blockedMs = Math.min(this.#blockedMs, this.#flow.retryMs);
       return undefined;
@@ -241,6 +249,7 @@ export class Source {
     budget.charge(packet.length);
     this.#window.add(packet, nowMs);
     counters.odata_sent++;
+    this.#pressure.sent();
     // A goodbye in progress keeps its pace.
     if (this.#goodbyes === 0) this.#restartHeartbeat(nowMs);
     return packet;

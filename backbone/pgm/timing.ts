@@ -26,6 +26,10 @@ export const TIMING = {
   ackMs: 1,
   /** A receiver that holds a source up so long, without coming on to speak of, does so no more. */
   stallMs: 250,
+  /** Over how long what is asked for is compared with what is sent. */
+  pressureMs: 50,
+  /** How long a source pauses that is asked for too much, and how long from one such pause to the next at least. */
+  yieldMs: { pause: 30, least: 40 },
   /** The largest NAK back-off before a round trip was measured, and its bounds after. */
   backoffMs: { first: 2, least: 1, most: 10 },
   /** How long to wait for NCF and for RDATA, the same way. Longer than the linger, or the repeated NAK would be ignored. */

@@ -55,7 +55,7 @@ export class TransmitWindow {
   /** When {@link makeRoom} is worth another try. */
   roomMs(): number {
     const oldest = this.#sent.at(0);
-    return oldest ? oldest.sentMs + TIMING.windowLeastMs : Infinity;
+    return oldest ? Math.max(oldest.sentMs, oldest.requestedMs) + TIMING.windowLeastMs : Infinity;
   }
 
   /** Takes the packet with the sequence number after {@link lead}. */
@@ -72,7 +72,9 @@ export class TransmitWindow {
   #drop(ageMs: number, bytes: number, nowMs: number): void {
     for (let oldest = this.#sent.at(0); oldest; oldest = this.#sent.at(0)) {
       const roomy = bytes > 0 && this.#bytes + bytes <= this.#capacity;
-      if (roomy || nowMs < oldest.sentMs + ageMs) return;
+      // For new data, nothing is given up that was asked for a moment ago: the repair may be lost as well.
+      const youngMs = bytes > 0 ? Math.max(oldest.sentMs, oldest.requestedMs) : oldest.sentMs;
+      if (roomy || nowMs < youngMs + ageMs) return;
       this.#sent.shift();
       this.#bytes -= oldest.packet.length;
       this.#trail = plus(this.#trail, 1);

@@ -39,7 +39,7 @@ async function transfer(drop: (bytes: Uint8Array) => boolean) {
   }, drop);
   try {
     await Promise.all([hearer.join(0), ...GROUPS.map((group) => hearer.join(group))]);
-    await Promise.all([source.join(0), ...GROUPS.map((group) => source.join(group))]);
+    await Promise.all(GROUPS.map((group) => source.join(group)));
     for (const group of GROUPS) source.tag(group, ["receiver"]);
     for (let sent = 0; sent < EACH;) {
       for (let burst = 0; burst < 20 && sent < EACH; burst++, sent++) {

@@ -8,6 +8,7 @@ import { LARGEST_ACK, LARGEST_TAG } from "../../../backbone/pgm/ack.ts";
 import { Acknowledgements } from "../../../backbone/pgm/acknowledgements.ts";
 import { newCounters } from "../../../backbone/pgm/counters.ts";
 import { FLOW_WINDOW, FlowControl } from "../../../backbone/pgm/flow.ts";
+import { RepairPressure } from "../../../backbone/pgm/pressure.ts";
 import { plus } from "../../../backbone/pgm/serial.ts";
 import { TIMING } from "../../../backbone/pgm/timing.ts";
 
@@ -148,4 +149,28 @@ Deno.test("more streams than one packet holds take several, at once", () => {
   }
   const sizes = [1, 2, 3, 4].map(() => acknowledgements.poll(0).length);
   deepEqual(sizes, [LARGEST_ACK, LARGEST_ACK, 1, 0]);
+});
+
+/** Sends a packet of data, and is asked for a share of them; answers for which share of a second it has to pause. */
+function pausedShare(askedShare: number): number {
+  const pressure = new RepairPressure();
+  let paused = 0, asked = 0;
+  for (let nowMs = 0; nowMs < 1_000; nowMs += 0.02) {
+    if (nowMs < pressure.untilMs) paused += 0.02;
+    else pressure.sent();
+    asked += askedShare;
+    if (asked >= 10) {
+      pressure.asked(10, nowMs);
+      asked -= 10;
+    }
+  }
+  return paused / 1_000;
+}
+
+Deno.test("a source pauses where too much is asked for, and never for good", () => {
+  equal(pausedShare(0), 0);
+  equal(pausedShare(0.2), 0, "one in five is bad luck");
+  ok(pausedShare(0.5) > 0.3);
+  const flooded = pausedShare(10), { pause, least } = TIMING.yieldMs;
+  ok(flooded > 0.5 && flooded <= pause / least + 0.02, `${flooded}`);
 });

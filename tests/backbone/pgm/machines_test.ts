@@ -187,6 +187,20 @@ Deno.test("a transmit window is bounded by bytes and by age", () => {
   deepEqual([window.trail, window.lead], [1, 0], "empty: trail is one past lead");
 });
 
+Deno.test("a full transmit window does not give up what was asked for a moment ago, but for its age", () => {
+  const window = new TransmitWindow(1_000, 0), packet = new Uint8Array(600);
+  window.add(packet, 0);
+  const askedMs = TIMING.windowLeastMs;
+  window.get(0)!.requestedMs = askedMs;
+  equal(window.makeRoom(600, askedMs + 1), false);
+  equal(window.roomMs(), askedMs + TIMING.windowLeastMs);
+  equal(window.makeRoom(600, window.roomMs()), true);
+  window.add(packet, askedMs);
+  window.get(1)!.requestedMs = Infinity;
+  window.expire(askedMs + TIMING.windowMs);
+  equal(window.get(1), undefined);
+});
+
 function receiveWindow(first: number, capacity = 1_000) {
   const log: string[] = [];
   const window = new ReceiveWindow(first, capacity, {
