@@ -5,16 +5,15 @@
  */
 import type { Backbone, BackboneCounters, BackboneEvents, Group } from "./backbone.ts";
 import { Channel } from "./channel.ts";
-import type { Clock } from "./clock.ts";
 import type { Acked } from "./pgm/ack.ts";
 import { Acknowledgements } from "./pgm/acknowledgements.ts";
-import type { Credentials } from "./pgm/auth_keys.ts";
 import { Budget } from "./pgm/budget.ts";
 import { type Counters, newCounters } from "./pgm/counters.ts";
 import { parseGsi } from "./pgm/gsi.ts";
 import { marksOf } from "./pgm/packet.ts";
 import { PgmSession } from "./pgm/session.ts";
 import { addressText, isMulticast, parseAddress } from "./ipv4.ts";
+import type { BackboneOptions } from "./options.ts";
 import { Transmitter } from "./transmitter.ts";
 import {
   type DatagramSocket,
@@ -24,31 +23,7 @@ import {
   type Target,
 } from "./udp.ts";
 
-export interface BackboneOptions {
-  /** Our name: 8 base64url characters, drawn at each start. PGM receivers ignore a source that restarts under its old one. */
-  readonly origin: string;
-  /** The address of the interface to use. */
-  readonly interface: string;
-  /** The control group's address; the pool's follow it. */
-  readonly groupBase: string;
-  /** How many groups the pool has. */
-  readonly groupCount: number;
-  /** UDP port, and PGM destination port. */
-  readonly groupPort: number;
-  /** How far packets go: one more than the routers they may pass. 1, the LAN, if absent. */
-  readonly ttl?: number;
-  /** Whether payloads may share packets, which only our own receivers take apart; true if absent. */
-  readonly pack?: boolean;
-  /** Hears and is heard by those alone who have a key of these; if absent, by those without one. */
-  readonly credentials?: Credentials | undefined;
-  readonly clock: Clock;
-  /** A random number, 0 ≤ n < 1. */
-  readonly random: () => number;
-  /** The system's UDP if absent. */
-  readonly openSocket?: OpenSocket;
-  /** Told once, if the system's sockets give less than is good: what is wrong, and how to mend it. */
-  readonly warn?: (advice: string) => void;
-}
+export type { BackboneOptions } from "./options.ts";
 
 /** PGM source ports: one per group, so that a NAK names its stream. */
 const FIRST_SOURCE_PORT = 32_768;
