@@ -1,0 +1,85 @@
+/**
+ * What receivers ask for, and which of them are kept: rules whose absence no scenario would show.
+ *
+ * @module
+ */
+import { deepEqual, equal, ok } from "node:assert/strict";
+import { newCounters } from "../../../backbone/pgm/counters.ts";
+import { Peers } from "../../../backbone/pgm/peers.ts";
+import { Receiver } from "../../../backbone/pgm/receiver.ts";
+import { RepairRequests } from "../../../backbone/pgm/repair_requests.ts";
+import { TIMING } from "../../../backbone/pgm/timing.ts";
+
+const LACKS = () => true;
+const random = () => 0.5;
+const SOMEBODY_ELSES = 1_000_000;
+
+/** Misses a packet, asks for it when its time has come, hears what was asked and gets it. Answers what was asked. */
+function ask(requests: RepairRequests, sqn: number, nowMs: number): readonly number[] {
+  requests.add([sqn], nowMs);
+  const { ask } = requests.handleTimeout(nowMs + 100, 63, LACKS);
+  requests.suppress([sqn], nowMs + 100);
+  requests.remove(sqn);
+  return ask;
+}
+
+/** Whether what is found missing now is asked for without back-off. */
+function asksAtOnce(requests: RepairRequests, sqn: number, nowMs: number): boolean {
+  requests.add([sqn], nowMs);
+  const { ask } = requests.handleTimeout(nowMs, 63, LACKS);
+  requests.remove(sqn);
+  return ask.length > 0;
+}
+
+Deno.test("who is alone asks at once, but not while packets overtake each other", () => {
+  const requests = new RepairRequests({ random, echoes: true });
+  equal(asksAtOnce(requests, 0, 0), false);
+  for (let sqn = 1; sqn < 50; sqn++) deepEqual(ask(requests, sqn, 200 * sqn), [sqn]);
+  ok(asksAtOnce(requests, 50, 10_000));
+  requests.reordered(10_100);
+  equal(asksAtOnce(requests, 51, 10_200), false);
+  ok(asksAtOnce(requests, 52, 21_000));
+});
+
+Deno.test("our own requests that come back are not those of others", () => {
+  const requests = new RepairRequests({ random, echoes: true });
+  for (let sqn = 1; sqn < 200; sqn++) {
+    if (sqn % 3 === 1) ask(requests, sqn, 200 * sqn);
+    else requests.suppress([SOMEBODY_ELSES], 200 * sqn);
+  }
+  // Of three, we ask for a third: so few need no back-off.
+  ok(asksAtOnce(requests, 200, 40_000));
+});
+
+Deno.test("the answer to a repeated request is no measurement of the round trip", () => {
+  const requests = new RepairRequests({ random, echoes: false });
+  requests.add([1], 0);
+  let nowMs = 0;
+  for (let asked = 0; asked < 2;) {
+    nowMs = requests.nextTimeoutMs();
+    asked += requests.handleTimeout(nowMs, 63, LACKS).ask.length;
+  }
+  requests.confirm([1], nowMs + 1);
+  requests.remove(1);
+  requests.add([2], 1_000);
+  deepEqual(requests.handleTimeout(1_100, 63, LACKS).ask, [2]);
+  equal(requests.nextTimeoutMs(), 1_100 + TIMING.waitMs.first);
+});
+
+Deno.test("a stream gives its place to another after the silence of two ambient SPMs, not before", () => {
+  const peers = new Peers(1), stream = { gsi: 1, sourcePort: 2, destinationPort: 3 };
+  const options = {
+    random,
+    echoes: false,
+    windowBytes: 1,
+    largestMessage: 1,
+    gsi: 9,
+    counters: newCounters(),
+  };
+  peers.set(new Receiver(stream, 0, { message: () => {}, lost: () => {} }, options, 0));
+  const silenceMs = 2 * TIMING.ambientSpmMs;
+  equal(peers.makeRoom(silenceMs - 1), false);
+  ok(peers.get(stream));
+  equal(peers.makeRoom(silenceMs), true);
+  equal(peers.get(stream), undefined);
+});
