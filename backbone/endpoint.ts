@@ -226,7 +226,7 @@ class Endpoint implements Backbone {
   }
 
   /**
-   * Takes what was sent to us alone: receivers may ask a source without asking the group (RFC 3208 §5.2), and those of
+   * Takes what was sent to us alone: receivers may ask a source without asking the group (RFC 3208 §6.3), and those of
    * OpenPGM do. The destination port says which of our streams is meant.
    */
   receiveOwn(bytes: Uint8Array, from: Target): void {
