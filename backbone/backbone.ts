@@ -22,7 +22,7 @@ export interface BackboneEvents {
 }
 
 /** The most relays whose acknowledgements can hold what is sent to one group: an SPM names no more. */
-export const MOST_TAGGED = LARGEST_TAG;
+export const MOST_TAGGED: number = LARGEST_TAG;
 
 /** Counters since the start, for metrics and tests; by name, all rising. */
 export type BackboneCounters = Readonly<Record<string, number>>;

@@ -17,7 +17,6 @@ import type { BackboneOptions } from "./options.ts";
 import { Transmitter } from "./transmitter.ts";
 import {
   type DatagramSocket,
-  type OpenSocket,
   openUdp,
   type SocketEvents,
   type Target,
