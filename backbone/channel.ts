@@ -63,6 +63,8 @@ export class Channel {
   }
 
   #releaseMs(): number {
-    return this.joined || this.kept || !this.#membership ? Infinity : this.#sentMs + SOURCE_LINGER_MS;
+    return this.joined || this.kept || !this.#membership
+      ? Infinity
+      : this.#sentMs + SOURCE_LINGER_MS;
   }
 }

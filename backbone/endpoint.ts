@@ -15,12 +15,7 @@ import { PgmSession } from "./pgm/session.ts";
 import { addressText, isMulticast, parseAddress } from "./ipv4.ts";
 import type { BackboneOptions } from "./options.ts";
 import { Transmitter } from "./transmitter.ts";
-import {
-  type DatagramSocket,
-  openUdp,
-  type SocketEvents,
-  type Target,
-} from "./udp.ts";
+import { type DatagramSocket, openUdp, type SocketEvents, type Target } from "./udp.ts";
 
 export type { BackboneOptions } from "./options.ts";
 
