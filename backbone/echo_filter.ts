@@ -7,6 +7,7 @@
 import { type Libc, SOL_SOCKET } from "./libc.ts";
 
 const SO_ATTACH_FILTER = 26;
+const PROGRAM_HEAD_BYTES = 16;
 
 /** A part of a datagram: its bytes from `at` on, big-endian, are `value`. */
 export interface Word {
@@ -27,12 +28,15 @@ const WHOLE_DATAGRAM = 0xffff_ffff;
 /** Lets a socket receive no datagram that has all of `words`. Shorter ones are dropped as well. Without effect where the kernel refuses. */
 export function dropEcho({ symbols }: Libc, fd: number, words: readonly Word[]): void {
   const program = compile(words);
-  // A `sock_fprog`: the number of instructions in 2 bytes, 6 of nothing, where they are.
-  const bytes = new Uint8Array(16), view = new DataView(bytes.buffer);
+  // A `sock_fprog`: the number of instructions in 2 bytes, 6 of nothing, where they are. They follow in the same buffer,
+  // which the call keeps from being collected.
+  const bytes = new Uint8Array(PROGRAM_HEAD_BYTES + program.length);
+  const view = new DataView(bytes.buffer);
   view.setUint16(0, program.length / INSTRUCTION_BYTES, true);
-  const address = Deno.UnsafePointer.value(Deno.UnsafePointer.of(program));
-  view.setBigUint64(8, BigInt(address), true);
-  symbols.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, bytes, bytes.length);
+  const start = Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes));
+  view.setBigUint64(8, BigInt(start) + BigInt(PROGRAM_HEAD_BYTES), true);
+  bytes.set(program, PROGRAM_HEAD_BYTES);
+  symbols.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, bytes, PROGRAM_HEAD_BYTES);
 }
 
 /** Compares word by word; the first that differs jumps to the end, where the datagram is accepted. */
