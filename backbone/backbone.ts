@@ -9,6 +9,7 @@
  */
 
 import { LARGEST_TAG } from "./pgm/ack.ts";
+import type { SqnRange } from "./pgm/serial.ts";
 
 /** Group 0 is the control group; 1 to `groupCount` are the pool. */
 export type Group = number;
@@ -17,8 +18,8 @@ export type Group = number;
 export interface BackboneEvents {
   /** A payload of another relay. `origin` is its TSI's GSI as 8 base64url characters. The bytes are the callee's to keep. */
   message(group: Group, origin: string, payload: Uint8Array): void;
-  /** `count` consecutive TPDUs of `origin` on `group` can no longer be repaired. */
-  lost(group: Group, origin: string, count: number): void;
+  /** The TPDUs of `origin` on `group` with these sequence numbers can no longer be repaired. */
+  lost(group: Group, origin: string, range: SqnRange): void;
 }
 
 /** The most relays whose acknowledgements can hold what is sent to one group: an SPM names no more. */

@@ -251,7 +251,7 @@ class Endpoint implements Backbone {
         // Otherwise: a callback may have left the group.
       } else if (channel.joined) {
         if (event.type === "message") this.#events.message(group, event.origin, event.payload);
-        else this.#events.lost(group, event.origin, event.count);
+        else this.#events.lost(group, event.origin, event.range);
       }
     }
   }

@@ -5,6 +5,7 @@
  */
 import type { BackboneEvents, Group } from "../backbone/backbone.ts";
 import type { Clock } from "../backbone/clock.ts";
+import { lengthOf, type SqnRange } from "../backbone/pgm/serial.ts";
 import type { Announcer } from "./announcer.ts";
 import type { Logs } from "./logs.ts";
 import type { Origins } from "./origins.ts";
@@ -66,10 +67,11 @@ export class Intake implements BackboneEvents {
     }
   }
 
-  lost(group: Group, origin: string, count: number): void {
+  lost(group: Group, origin: string, range: SqnRange): void {
     const { announcer, sync, log } = this.#options;
-    this.counters.unrepaired += count;
-    log("warn", "multicast lost what could not be repaired", { group, origin, packets: count });
+    const packets = lengthOf(range);
+    this.counters.unrepaired += packets;
+    log("warn", "multicast lost what could not be repaired", { group, origin, packets, ...range });
     const peer = announcer.peer(origin);
     if (peer && group !== CONTROL) void sync.groupFrom(group, peer);
   }

@@ -10,6 +10,7 @@ import { gsiText } from "./gsi.ts";
 import { type Ack, type Data, LARGEST_NAK, type Packet, type Spm, type Stream } from "./packet.ts";
 import { Peers } from "./peers.ts";
 import { firstSqnOf, Receiver, type ReceiverOptions } from "./receiver.ts";
+import type { SqnRange } from "./serial.ts";
 import { TIMING } from "./timing.ts";
 
 export interface ListenerOptions extends ReceiverOptions {
@@ -25,7 +26,7 @@ export interface ListenerOptions extends ReceiverOptions {
 /** Where a listener's words go: what streams bring, in order, and packets for the group. */
 export interface ListenerEvents {
   message(origin: string, payload: Uint8Array): void;
-  lost(origin: string, count: number): void;
+  lost(origin: string, range: SqnRange): void;
   send(packet: Uint8Array): void;
 }
 
@@ -121,7 +122,7 @@ export class Listener {
     const origin = gsiText(gsi);
     const events = {
       message: (payload: Uint8Array) => this.#events.message(origin, payload),
-      lost: (count: number) => this.#events.lost(origin, count),
+      lost: (range: SqnRange) => this.#events.lost(origin, range),
     };
     const stream = { gsi, sourcePort, destinationPort };
     const firstSqn = firstSqnOf(first, !this.#hasForgotten);

@@ -5,13 +5,13 @@
  * @module
  */
 import type { Tpdu } from "./reassembly.ts";
-import { ahead, before, plus } from "./serial.ts";
+import { before, plus, type SqnRange } from "./serial.ts";
 
 /** Where packets go, in order. */
 export interface InOrder {
   deliver(tpdu: Tpdu): void;
-  /** `count` consecutive packets will not come. */
-  lost(count: number): void;
+  /** These packets will not come. */
+  lost(range: SqnRange): void;
 }
 
 /** The most packets between `next` and `lead`; what a longer gap leaves behind is given up. */
@@ -28,7 +28,8 @@ export class ReceiveWindow {
   #next: number;
   #lead: number;
   #trail: number;
-  #lost = 0;
+  /** The first of those before `next` that were given up and not announced yet. */
+  #lostFrom: number | undefined;
 
   /** @param capacity the most payload bytes held. */
   constructor(first: number, capacity: number, to: InOrder) {
@@ -70,7 +71,6 @@ export class ReceiveWindow {
   take(sqn: number, tpdu: Tpdu): boolean {
     if (before(this.#lead, sqn)) this.#lead = sqn;
     if (sqn === this.#next) {
-      this.#next = plus(sqn, 1);
       this.#deliver(tpdu);
       this.#drain();
       this.#reportLost();
@@ -99,11 +99,9 @@ export class ReceiveWindow {
       if (!this.#held.has(sqn)) this.#held.set(sqn, undefined);
     }
     this.#drain();
-    const skipped = ahead(trail, plus(this.#lead, 1));
-    if (skipped > 0) {
-      this.#next = trail;
+    if (before(plus(this.#lead, 1), trail)) {
+      this.#skipTo(trail);
       this.#lead = plus(trail, -1);
-      this.#lost += skipped;
     }
     this.#reportLost();
   }
@@ -112,8 +110,7 @@ export class ReceiveWindow {
     while (this.#held.has(this.#next)) {
       const tpdu = this.#held.get(this.#next);
       this.#held.delete(this.#next);
-      this.#next = plus(this.#next, 1);
-      if (tpdu === undefined) this.#lost++;
+      if (tpdu === undefined) this.#skipTo(plus(this.#next, 1));
       else {
         this.#bytes -= tpdu.payload.length;
         this.#deliver(tpdu);
@@ -123,13 +120,19 @@ export class ReceiveWindow {
 
   #deliver(tpdu: Tpdu): void {
     this.#reportLost();
+    this.#next = plus(this.#next, 1);
     this.#to.deliver(tpdu);
   }
 
+  #skipTo(sqn: number): void {
+    this.#lostFrom ??= this.#next;
+    this.#next = sqn;
+  }
+
   #reportLost(): void {
-    if (this.#lost === 0) return;
-    const count = this.#lost;
-    this.#lost = 0;
-    this.#to.lost(count);
+    if (this.#lostFrom === undefined) return;
+    const range = { from: this.#lostFrom, to: plus(this.#next, -1) };
+    this.#lostFrom = undefined;
+    this.#to.lost(range);
   }
 }

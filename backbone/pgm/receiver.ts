@@ -9,14 +9,15 @@ import { LARGEST_NAK } from "./packet.ts";
 import { Reassembler } from "./reassembly.ts";
 import { LARGEST_SPAN, ReceiveWindow } from "./receive_window.ts";
 import { RepairRequests, type RequestsOptions } from "./repair_requests.ts";
-import { ahead, before, plus } from "./serial.ts";
+import { ahead, before, lengthOf, plus, type SqnRange } from "./serial.ts";
 import { Strays } from "./strays.ts";
 import { TIMING } from "./timing.ts";
 
 /** Where a stream's messages go. */
 export interface ReceiverEvents {
   message(payload: Uint8Array): void;
-  lost(count: number): void;
+  /** These packets can no longer be repaired. */
+  lost(range: SqnRange): void;
 }
 
 export interface ReceiverOptions extends RequestsOptions {
@@ -208,7 +209,7 @@ export class Receiver {
   #beginAgain(first: number, lead: number): void {
     const { next } = this.#window;
     const skipped = ahead(first, next);
-    if (skipped > LARGEST_SPAN) this.#giveUp(skipped);
+    if (skipped > LARGEST_SPAN) this.#giveUp({ from: next, to: plus(first, -1) });
     // Unless it was given up already for what does not exist, what came in order stays had.
     const at = skipped <= LARGEST_SPAN && ahead(next, lead) <= 1 ? next : first;
     this.#requests = new RepairRequests(this.#options);
@@ -224,18 +225,18 @@ export class Receiver {
       deliver: (tpdu) => {
         if (!reassembler.add(tpdu, this.#events.message)) counters.messages_broken++;
       },
-      lost: (count) => this.#giveUp(count),
+      lost: (range) => this.#giveUp(range),
     });
   }
 
-  /** The next `count` packets do not come. */
-  #giveUp(count: number): void {
+  /** The next packets, these, do not come. */
+  #giveUp(range: SqnRange): void {
     const { counters } = this.#options;
     // What came from behind until now came in its turn: to begin there would be to deliver it again.
     this.#laggards.clear();
     if (!this.#reassembler.interrupt()) counters.messages_broken++;
-    counters.tpdus_lost += count;
-    this.#events.lost(count);
+    counters.tpdus_lost += lengthOf(range);
+    this.#events.lost(range);
   }
 
   /** Drawn anew each time: whoever heard the same request must not repeat it at the same time. */

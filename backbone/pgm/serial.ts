@@ -15,6 +15,17 @@ export function ahead(a: number, b: number): number {
   return (a - b) | 0;
 }
 
+/** Numbers that follow upon each other: both ends are in it. */
+export interface SqnRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** How many numbers a range has. */
+export function lengthOf({ from, to }: SqnRange): number {
+  return ahead(to, from) + 1;
+}
+
 /** Whether `a` comes before `b`. */
 export function before(a: number, b: number): boolean {
   return ((a - b) | 0) < 0;

@@ -27,6 +27,7 @@ import {
   type Stream,
 } from "./packet.ts";
 import { type Requester, Requesters } from "./requesters.ts";
+import type { SqnRange } from "./serial.ts";
 import { Source } from "./source.ts";
 
 /** The longest message, in bytes: 1 MiB of data and what the relay says about it. */
@@ -67,7 +68,7 @@ export interface SessionOptions {
 /** What a session has to say. Payloads are buffers of their own. */
 export type SessionEvent =
   | { readonly type: "message"; readonly origin: string; readonly payload: Uint8Array }
-  | { readonly type: "lost"; readonly origin: string; readonly count: number }
+  | { readonly type: "lost"; readonly origin: string; readonly range: SqnRange }
   /** The receiver `by` is as far in a stream, which may be that of any session. */
   | { readonly type: "acked"; readonly by: number; readonly acked: Acked };
 
@@ -245,7 +246,7 @@ export class PgmSession {
         counters.messages_received++;
         this.#events.push({ type: "message", origin, payload });
       },
-      lost: (origin, count) => this.#events.push({ type: "lost", origin, count }),
+      lost: (origin, range) => this.#events.push({ type: "lost", origin, range }),
       send: (packet) => this.#send(packet),
     });
   }

@@ -6,6 +6,7 @@ import type { OpenSocket } from "../../backbone/udp.ts";
 import { freePort } from "../support/free_port.ts";
 import { encodeNak } from "../../backbone/pgm/encode.ts";
 import { parseGsi } from "../../backbone/pgm/gsi.ts";
+import { lengthOf } from "../../backbone/pgm/serial.ts";
 import type { SocketOptions } from "../../backbone/udp.ts";
 import { lossyUdp } from "../support/lossy_socket.ts";
 import { dropper, kindOf, lossOfAll } from "../support/pgm_faults.ts";
@@ -59,7 +60,7 @@ async function transfer(
     message: (_group, _origin, payload) => {
       if (received.push(numberOf(payload)) === count) done.resolve();
     },
-    lost: (_group, _origin, tpdus) => lost += tpdus,
+    lost: (_group, _origin, range) => lost += lengthOf(range),
   }, { openSocket: lossyUdp(drop) });
   try {
     await receiver.join(GROUP);

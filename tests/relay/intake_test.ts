@@ -34,13 +34,19 @@ function setUp() {
     settled: announcer.settled,
     ask: () => Promise.resolve(),
   });
-  const log = (_level: string, text: string) => void said.push(text);
+  const details: unknown[] = [];
+  const log = (_level: string, text: string, fields?: unknown) => {
+    said.push(text);
+    details.push(fields);
+  };
   return {
     clock,
     said,
+    details,
     origins,
     logs,
     announcer,
+    sync,
     intake: new Intake({ clock, logs, sync, announcer, origins, log }),
   };
 }
@@ -85,4 +91,16 @@ Deno.test("garbage and what speaks for another is dropped, and complained of now
   assert.equal(intake.counters.malformed, 4);
   assert.equal(said.length, 2);
   assert.deepEqual(announcer.peers, []);
+});
+
+Deno.test("what multicast lost is told with its range, and fetched from its source", () => {
+  const { intake, announcer, details, sync } = setUp();
+  intake.message(CONTROL, A, announced(A));
+  intake.lost(GROUP, A, { from: 0xffff_fffe, to: 1 });
+  assert.equal(intake.counters.unrepaired, 4);
+  assert.deepEqual(details, [
+    { group: GROUP, origin: A, packets: 4, from: 0xffff_fffe, to: 1 },
+  ]);
+  assert.equal(sync.counters.pulls, 1);
+  announcer.close();
 });

@@ -8,6 +8,7 @@ import type { Credentials } from "../../backbone/pgm/auth_keys.ts";
 import { Budget } from "../../backbone/pgm/budget.ts";
 import { newCounters } from "../../backbone/pgm/counters.ts";
 import { PgmSession, type SessionEvent } from "../../backbone/pgm/session.ts";
+import { lengthOf } from "../../backbone/pgm/serial.ts";
 import type { Intake, SimulatedNetwork } from "./sim_network.ts";
 import type { VirtualClock } from "./virtual_clock.ts";
 
@@ -103,7 +104,10 @@ export class PgmNode {
 
   /** How many packets were announced as lost. */
   get lost(): number {
-    return this.events.reduce((sum, event) => sum + (event.type === "lost" ? event.count : 0), 0);
+    return this.events.reduce(
+      (sum, event) => sum + (event.type === "lost" ? lengthOf(event.range) : 0),
+      0,
+    );
   }
 
   #serve(): void {

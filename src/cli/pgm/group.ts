@@ -39,10 +39,10 @@ export function openToSend(
  */
 export async function openToHear(
   options: HearOptions,
-  message: BackboneEvents["message"],
+  events: BackboneEvents,
   terminal: Terminal,
 ): Promise<Backbone> {
-  const backbone = await open(options, { message, lost: () => {} }, terminal);
+  const backbone = await open(options, events, terminal);
   try {
     await backbone.join(ONLY);
     return backbone;

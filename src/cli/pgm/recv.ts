@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { lengthOf } from "../../../backbone/pgm/serial.ts";
 import { defineCommand } from "../command.ts";
 import { endOf } from "../end.ts";
 import { groupFlags, json, limits, origin, ttl } from "./flags.ts";
@@ -19,11 +20,17 @@ export const recv = defineCommand({
 }, async ({ count = Infinity, seconds, json, ...group }, _operands, terminal) => {
   using end = endOf(terminal, seconds);
   const nowUs = createWallClock(), tally = new Tally();
-  const backbone = await openToHear(group, (_group, sender, payload) => {
-    if (end.hasCome) return;
-    tally.add(sender, payload, nowUs());
-    // What is lost will not come: whoever waits for it waits for ever.
-    if (tally.accounted >= count) end.now();
+  const backbone = await openToHear(group, {
+    message: (_group, sender, payload) => {
+      if (end.hasCome) return;
+      tally.add(sender, payload, nowUs());
+      // What is lost will not come: whoever waits for it waits for ever.
+      if (tally.accounted >= count) end.now();
+    },
+    lost: (_group, sender, range) => {
+      const { from, to } = range;
+      terminal.err(`lost ${lengthOf(range)} packets of ${sender}: ${from} to ${to}\n`);
+    },
   }, terminal);
   try {
     terminal.err(`hearing ${group.group}:${group.port}\n`);

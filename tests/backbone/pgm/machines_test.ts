@@ -205,7 +205,7 @@ function receiveWindow(first: number, capacity = 1_000) {
   const log: string[] = [];
   const window = new ReceiveWindow(first, capacity, {
     deliver: ({ payload }) => log.push(String(payload[0])),
-    lost: (count) => log.push(`lost ${count}`),
+    lost: ({ from, to }) => log.push(`lost ${from} to ${to}`),
   });
   return { window, log };
 }
@@ -230,7 +230,7 @@ Deno.test("what is given up is announced in its place", () => {
   window.giveUp(0);
   window.giveUp(3);
   window.take(5, tpdu(5));
-  deepEqual(log, ["lost 1", "1", "lost 1", "lost 1", "4", "5"]);
+  deepEqual(log, ["lost 0 to 0", "1", "lost 2 to 2", "lost 3 to 3", "4", "5"]);
 });
 
 Deno.test("a source whose trail has moved on gives up what is missing, however far", () => {
@@ -238,14 +238,14 @@ Deno.test("a source whose trail has moved on gives up what is missing, however f
   window.expose(3);
   window.take(1, tpdu(1));
   window.advance(1_000_000_000);
-  deepEqual(log, ["lost 1", "1", "lost 999999998"]);
+  deepEqual(log, ["lost 0 to 0", "1", "lost 2 to 999999999"]);
   equal(window.next, 1_000_000_000);
 });
 
 Deno.test("a gap longer than the span costs no more memory than the span", () => {
   const { window, log } = receiveWindow(0);
   equal(window.expose(LARGEST_SPAN + 9).length, LARGEST_SPAN);
-  deepEqual(log, ["lost 10"]);
+  deepEqual(log, ["lost 0 to 9"]);
 });
 
 Deno.test("a full receive window takes only what lets it drain", () => {
