@@ -1,20 +1,21 @@
 /**
- * Frames over one TCP connection.
+ * Frames over one connection.
  *
  * @module
  */
 import { FrameReader } from "./protocol/frame_reader.ts";
 import { encodeFrame, type Frame } from "./protocol/frames.ts";
+import type { ByteConn } from "./transport.ts";
 
 const READ_BYTES = 64 * 1024;
 
 /** Reads and writes {@link Frame}s; what is sent goes out in the order of the calls. */
 export class FrameStream {
-  readonly #conn: Deno.Conn;
+  readonly #conn: ByteConn;
   #sending: Promise<void> = Promise.resolve();
   #closed = false;
 
-  constructor(conn: Deno.Conn) {
+  constructor(conn: ByteConn) {
     this.#conn = conn;
   }
 

@@ -14,6 +14,7 @@ import {
 } from "./protocol/frames.ts";
 import type { CatchUp } from "./protocol/log/catch_up.ts";
 import { MAX_UINT32 } from "./protocol/wire.ts";
+import type { PeerTransport } from "./transport.ts";
 
 /** Version of the session protocol; a relay of another one is not asked. */
 export const SESSION_VERSION = 1;
@@ -23,6 +24,7 @@ const SILENCE_MS = 5000;
 
 export interface LinkOptions {
   readonly clock: Clock;
+  readonly transport: Pick<PeerTransport, "dial">;
   readonly hello: Hello;
   /** The origins that the peer has heard of. */
   readonly heard: (heard: OriginsFrame["heard"]) => void;
@@ -81,10 +83,8 @@ export class PeerLink {
   }
 
   async #dial(): Promise<FrameStream> {
-    const { host: hostname, port } = this.#peer;
-    const conn = await Deno.connect({ hostname, port });
-    conn.setNoDelay(true);
-    const stream = new FrameStream(conn);
+    const { host, port } = this.#peer;
+    const stream = new FrameStream(await this.#options.transport.dial(host, port));
     try {
       await stream.send([this.#options.hello]);
       return stream;

@@ -1,5 +1,5 @@
 /**
- * Peer sessions over TCP: this relay asks others for what it lacks, and answers theirs (DESIGN "Peers").
+ * Peer sessions: this relay asks others for what it lacks, and answers theirs (DESIGN "Peers").
  *
  * @module
  */
@@ -12,9 +12,11 @@ import { PeerLink, SESSION_VERSION } from "./peer_link.ts";
 import type { Announcement, Frame, Hello, Pull } from "./protocol/frames.ts";
 import type { CatchUp } from "./protocol/log/catch_up.ts";
 import type { Vector } from "./protocol/message.ts";
+import type { ByteConn, PeerListener, PeerTransport } from "./transport.ts";
 
 export interface PeersOptions {
   readonly clock: Clock;
+  readonly transport: PeerTransport;
   readonly node: { readonly id: string; readonly origin: string };
   readonly logs: Logs;
   readonly table: GroupTable;
@@ -35,7 +37,7 @@ export class Peers {
   readonly #hello: Hello;
   readonly #links = new Map<string, PeerLink>();
   readonly #sessions = new Set<FrameStream>();
-  #listener: Deno.TcpListener | undefined;
+  #listener: PeerListener | undefined;
 
   constructor(options: PeersOptions) {
     this.#options = options;
@@ -45,10 +47,12 @@ export class Peers {
 
   /** Accepts sessions at an address of this machine, on a port of the system's choice. */
   listen(hostname: string): { readonly host: string; readonly port: number } {
-    const listener = Deno.listen({ hostname, port: 0 });
-    this.#listener = listener;
-    void this.#accept(listener);
-    return { host: hostname, port: listener.addr.port };
+    const accept = (conn: ByteConn) => {
+      if (this.#sessions.size >= MAX_SESSIONS) conn.close();
+      else void this.#serve(conn);
+    };
+    const { host, port } = this.#listener = this.#options.transport.listen(hostname, accept);
+    return { host, port };
   }
 
   /** Asks a peer for what it holds beyond what `pull` names. Rejects when it cannot be reached or stalls. */
@@ -61,6 +65,7 @@ export class Peers {
     if (!link) {
       link = new PeerLink(peer, {
         clock: this.#options.clock,
+        transport: this.#options.transport,
         hello: this.#hello,
         heard: (heard) => {
           const { origins, clock } = this.#options;
@@ -86,23 +91,7 @@ export class Peers {
     for (const session of this.#sessions) session.close();
   }
 
-  async #accept(listener: Deno.TcpListener): Promise<void> {
-    while (this.#listener === listener) {
-      try {
-        const conn = await listener.accept();
-        if (this.#sessions.size >= MAX_SESSIONS) conn.close();
-        else void this.#serve(conn);
-      } catch (error) {
-        if (this.#listener !== listener) return;
-        // A connection that broke while it was accepted, or a lack of descriptors: neither ends the relay.
-        if (error instanceof Deno.errors.BadResource) return;
-        await new Promise<void>((resolve) => this.#options.clock.after(100, resolve));
-      }
-    }
-  }
-
-  async #serve(conn: Deno.TcpConn): Promise<void> {
-    conn.setNoDelay(true);
+  async #serve(conn: ByteConn): Promise<void> {
     const session = new FrameStream(conn);
     this.#sessions.add(session);
     let cancelIdle = () => {};

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Backbone, BackboneEvents } from "../backbone/backbone.ts";
 import { type BackboneOptions, openBackbone } from "../backbone/endpoint.ts";
 import { staticGroups } from "../backbone/registry.ts";
 import { Announcer } from "./announcer.ts";
@@ -18,6 +19,7 @@ import type { Announcement } from "./protocol/frames.ts";
 import type { Upstream } from "./protocol/upstream.ts";
 import { Publisher } from "./publisher.ts";
 import { Sync, type SyncOptions } from "./sync.ts";
+import { type PeerTransport, tcpTransport } from "./transport.ts";
 import { RelayUpstream } from "./upstream.ts";
 
 /** Says what happened, for an operator. */
@@ -45,6 +47,10 @@ export interface RelayOptions extends
   /** Wall-clock milliseconds. */
   readonly wallMs: () => number;
   readonly log: RelayLog;
+  /** PGM in UDP if absent. */
+  readonly openBackbone?: (options: BackboneOptions, events: BackboneEvents) => Promise<Backbone>;
+  /** TCP if absent. */
+  readonly transport?: PeerTransport;
 }
 
 export interface Relay {
@@ -69,13 +75,14 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   const own = <T extends { close(): void | Promise<void> }>(part: T): T =>
     stack.adopt(part, () => part.close());
   const { clock, wallMs, id, region, log } = options;
+  const { openBackbone: open = openBackbone, transport = tcpTransport(clock) } = options;
   const node = { id, region, origin: newOrigin() };
   const table = staticGroups(options.groupCount);
   const origins = new Origins();
   warnIfOpen(options);
 
   const logs = own(new Logs(logsOptions(options, node.origin, origins)));
-  const peers = own(new Peers({ clock, node, logs, table, origins }));
+  const peers = own(new Peers({ clock, transport, node, logs, table, origins }));
   const address = peers.listen(options.interface);
   const announcer: Announcer = own(
     new Announcer({
@@ -101,7 +108,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   const sync = own(new Sync({ clock, logs, table, ask, ...view }));
   const intake = new Intake({ clock, logs, sync, announcer, origins, log });
   const warn = (advice: string) => log("warn", advice);
-  const backbone = own(await openBackbone({ ...options, origin: node.origin, warn }, intake));
+  const backbone = own(await open({ ...options, origin: node.origin, warn }, intake));
   const pace = new Pace(backbone, options.groupCount);
   const groups = own(
     new Groups({

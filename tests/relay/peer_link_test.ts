@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { PeerLink } from "../../relay/peer_link.ts";
 import type { Announcement } from "../../relay/protocol/frames.ts";
+import { tcpTransport } from "../../relay/transport.ts";
 import { VirtualClock } from "../support/virtual_clock.ts";
 
 const ORIGIN = "AAAAAAAA";
@@ -33,7 +34,12 @@ async function linked(run: (fixture: Fixture) => Promise<void>): Promise<void> {
     solicit: false,
   };
   const hello = { type: "hello", version: 1, origin: "BBBBBBBB", node: "asker" } as const;
-  const link = new PeerLink(peer, { clock, hello, heard: () => {} });
+  const link = new PeerLink(peer, {
+    clock,
+    transport: tcpTransport(clock),
+    hello,
+    heard: () => {},
+  });
   const session = async () => {
     const conn = await listener.accept();
     sessions.push(conn);

@@ -8,6 +8,7 @@ import { type Frame, FRAME_TAGS, type Hello } from "../../relay/protocol/frames.
 import type { CatchUp } from "../../relay/protocol/log/catch_up.ts";
 import { slotOf } from "../../relay/protocol/slot.ts";
 import { WireWriter } from "../../relay/protocol/wire.ts";
+import { tcpTransport } from "../../relay/transport.ts";
 import { announcement } from "../support/announcement.ts";
 import { A, B, LOG_OPTIONS, message } from "../support/slot_log.ts";
 import { VirtualClock } from "../support/virtual_clock.ts";
@@ -18,8 +19,13 @@ const HELLO: Hello = { type: "hello", version: 1, origin: B, node: "b" };
 function setUp(origin: string) {
   const clock = new VirtualClock(), origins = new Origins();
   const logs = new Logs({ clock, log: { ...LOG_OPTIONS, self: origin }, maxBytes: 1_000_000 });
-  const table = staticGroups(1), node = { id: "node", origin };
-  return { clock, origins, logs, peers: new Peers({ clock, node, logs, table, origins }) };
+  const transport = tcpTransport(clock), table = staticGroups(1), node = { id: "node", origin };
+  return {
+    clock,
+    origins,
+    logs,
+    peers: new Peers({ clock, transport, node, logs, table, origins }),
+  };
 }
 
 const EVERYTHING = { groups: [1], slots: new Map() };
