@@ -16,6 +16,7 @@ import { Origins, REMEMBER_MS } from "./origins.ts";
 import { Pace } from "./pace.ts";
 import { Peers } from "./peers.ts";
 import type { Announcement } from "./protocol/frames.ts";
+import type { Origin } from "./protocol/message.ts";
 import type { Upstream } from "./protocol/upstream.ts";
 import { Publisher } from "./publisher.ts";
 import { Sync, type SyncOptions } from "./sync.ts";
@@ -51,6 +52,16 @@ export interface RelayOptions extends
   readonly openBackbone?: (options: BackboneOptions, events: BackboneEvents) => Promise<Backbone>;
   /** TCP if absent. */
   readonly transport?: PeerTransport;
+  /** Drawn from the system's randomness if absent. */
+  readonly origin?: Origin;
+  /** INTERFACE "Limits" if absent. */
+  readonly retention?: Retention;
+}
+
+/** How much of a channel a relay keeps. */
+export interface Retention {
+  readonly maxCount: number;
+  readonly maxAgeMs: number;
 }
 
 export interface Relay {
@@ -64,7 +75,7 @@ export interface Relay {
 }
 
 /** INTERFACE "Limits". A group is heard as long after its last reader as its messages are kept. */
-const RETENTION = { maxCount: 1000, maxAgeMs: 300_000 };
+const RETENTION: Retention = { maxCount: 1000, maxAgeMs: 300_000 };
 const MAX_LOG_BYTES = 256 * 1024 * 1024;
 /** DESIGN "append". */
 const HOLD_MS = 4000;
@@ -76,12 +87,13 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     stack.adopt(part, () => part.close());
   const { clock, wallMs, id, region, log } = options;
   const { openBackbone: open = openBackbone, transport = tcpTransport(clock) } = options;
-  const node = { id, region, origin: newOrigin() };
+  const { origin = newOrigin(), retention = RETENTION } = options;
+  const node = { id, region, origin };
   const table = staticGroups(options.groupCount);
   const origins = new Origins();
   warnIfOpen(options);
 
-  const logs = own(new Logs(logsOptions(options, node.origin, origins)));
+  const logs = own(new Logs(logsOptions(options, retention, node.origin, origins)));
   const peers = own(new Peers({ clock, transport, node, logs, table, origins }));
   const address = peers.listen(options.interface);
   const announcer: Announcer = own(
@@ -114,7 +126,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     new Groups({
       backbone,
       clock,
-      lingerMs: RETENTION.maxAgeMs,
+      lingerMs: retention.maxAgeMs,
       sync: (group) => sync.group(group),
     }),
   );
@@ -159,11 +171,12 @@ function warnIfOpen({ credentials, interface: address, log }: RelayOptions): voi
 
 function logsOptions(
   { clock, wallMs: asOfMs }: RelayOptions,
+  retention: Retention,
   self: string,
   origins: Origins,
 ): LogsOptions {
   const known = (origin: string) => origins.knows(origin, clock.nowMs());
-  const log = { self, ...RETENTION, holdMs: HOLD_MS, forgetMs: REMEMBER_MS, asOfMs, known };
+  const log = { self, ...retention, holdMs: HOLD_MS, forgetMs: REMEMBER_MS, asOfMs, known };
   return { clock, maxBytes: MAX_LOG_BYTES, log };
 }
 
