@@ -4,7 +4,7 @@
  * @module
  */
 import type { Clock } from "../backbone/clock.ts";
-import type { GroupTable } from "../backbone/registry.ts";
+import type { GroupTable } from "../backbone/registry/group_table.ts";
 import { FrameStream } from "./frame_stream.ts";
 import type { Logs } from "./logs.ts";
 import type { Origins } from "./origins.ts";
@@ -124,7 +124,7 @@ export class Peers {
     } else if (frame.type === "pull") {
       const groups = new Set(frame.groups);
       const slots = logs.slots().filter((slot) =>
-        frame.slots.has(slot) || groups.has(table.groupOf(slot))
+        frame.slots.has(slot) || table.groupsOf(slot).some((group) => groups.has(group))
       );
       for (const slot of slots) {
         const log = logs.peek(slot);

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Backbone } from "../backbone/backbone.ts";
-import type { GroupTable } from "../backbone/registry.ts";
+import type { GroupTable } from "../backbone/registry/group_table.ts";
 import type { Logs } from "./logs.ts";
 import { encodeMessage } from "./protocol/codec.ts";
 import { GroundwaveError } from "./protocol/errors.ts";

@@ -5,7 +5,7 @@
  */
 import type { Backbone, BackboneEvents } from "../backbone/backbone.ts";
 import { type BackboneOptions, openBackbone } from "../backbone/endpoint.ts";
-import { staticGroups } from "../backbone/registry.ts";
+import { staticGroups } from "../backbone/registry/static.ts";
 import { Announcer } from "./announcer.ts";
 import { Groups } from "./groups.ts";
 import { CONTROL, Intake } from "./intake.ts";

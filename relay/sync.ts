@@ -6,7 +6,7 @@
  */
 import type { Group } from "../backbone/backbone.ts";
 import type { Clock } from "../backbone/clock.ts";
-import type { GroupTable } from "../backbone/registry.ts";
+import type { GroupTable } from "../backbone/registry/group_table.ts";
 import type { Logs } from "./logs.ts";
 import type { CatchUp } from "./protocol/log/catch_up.ts";
 import type { Announcement, Pull } from "./protocol/frames.ts";
@@ -74,7 +74,7 @@ export class Sync {
   /** Brings a group's slots up to what one peer holds; false if it did not answer. */
   groupFrom(group: Group, peer: Announcement): Promise<boolean> {
     const { logs, table } = this.#options;
-    const slots = logs.slots().filter((slot) => table.groupOf(slot) === group);
+    const slots = logs.slots().filter((slot) => table.groupsOf(slot).includes(group));
     return this.#ask(peer, { groups: [group], slots: this.#places(slots) });
   }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Clock } from "../backbone/clock.ts";
-import type { GroupTable } from "../backbone/registry.ts";
+import type { GroupTable } from "../backbone/registry/group_table.ts";
 import type { Groups } from "./groups.ts";
 import type { Logs } from "./logs.ts";
 import type { Cursor } from "./protocol/cursor.ts";

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { staticGroups } from "../../backbone/registry/static.ts";
 import { Announcer } from "../../relay/announcer.ts";
 import { CONTROL, Intake } from "../../relay/intake.ts";
 import { Logs } from "../../relay/logs.ts";
@@ -29,7 +30,7 @@ function setUp() {
   const sync = new Sync({
     clock,
     logs,
-    table: { epoch: 0, count: 1, groupOf: () => GROUP },
+    table: staticGroups(1),
     peers: () => announcer.peers,
     settled: announcer.settled,
     ask: () => Promise.resolve(),

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { staticGroups } from "../../backbone/registry.ts";
+import { staticGroups } from "../../backbone/registry/static.ts";
 import { FrameStream } from "../../relay/frame_stream.ts";
 import { Logs } from "../../relay/logs.ts";
 import { Origins } from "../../relay/origins.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { staticGroups } from "../../backbone/registry.ts";
+import { staticGroups } from "../../backbone/registry/static.ts";
 import { Logs } from "../../relay/logs.ts";
 import { decodeMessage } from "../../relay/protocol/codec.ts";
 import { GroundwaveError } from "../../relay/protocol/errors.ts";

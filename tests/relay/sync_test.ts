@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { staticGroups } from "../../backbone/registry/static.ts";
 import { Logs } from "../../relay/logs.ts";
 import type { CatchUp } from "../../relay/protocol/log/catch_up.ts";
 import type { Message, Origin, Vector } from "../../relay/protocol/message.ts";
@@ -16,7 +17,7 @@ function setUp(answers: Readonly<Record<Origin, Answer>>, settled = Promise.reso
   const sync = new Sync({
     clock,
     logs,
-    table: { epoch: 0, count: 1, groupOf: () => 1 },
+    table: staticGroups(1),
     peers: () => Object.keys(answers).map((origin) => announcement(origin)),
     settled,
     ask: async ({ origin }, pull, answer) => {

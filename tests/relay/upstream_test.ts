@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { staticGroups } from "../../backbone/registry.ts";
+import { staticGroups } from "../../backbone/registry/static.ts";
 import { Groups } from "../../relay/groups.ts";
 import { Logs } from "../../relay/logs.ts";
 import { parseCursor } from "../../relay/protocol/cursor.ts";

@@ -1,18 +1,5 @@
-import { deepEqual, equal, ok, throws } from "node:assert/strict";
+import { deepEqual, equal, throws } from "node:assert/strict";
 import { addressText, isMulticast, parseAddress } from "../../backbone/ipv4.ts";
-import { staticGroups } from "../../backbone/registry.ts";
-
-Deno.test("the static table spreads all slots evenly over the pool, and spares the control group", () => {
-  const table = staticGroups(32);
-  const slots = new Map<number, number>();
-  for (let slot = 0; slot < 16_384; slot++) {
-    const group = table.groupOf(slot);
-    slots.set(group, (slots.get(group) ?? 0) + 1);
-  }
-  deepEqual([...slots.keys()].sort((a, b) => a - b), Array.from({ length: 32 }, (_, i) => i + 1));
-  ok([...slots.values()].every((count) => count === 512));
-  equal(table.count, 32);
-});
 
 Deno.test("addresses survive their text", () => {
   for (const text of ["0.0.0.0", "127.0.0.1", "239.192.7.0", "255.255.255.255"]) {
