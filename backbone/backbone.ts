@@ -20,6 +20,12 @@ export interface BackboneEvents {
   message(group: Group, origin: string, payload: Uint8Array): void;
   /** The TPDUs of `origin` on `group` with these sequence numbers can no longer be repaired. */
   lost(group: Group, origin: string, range: SqnRange): void;
+  /**
+   * The relay `origin`, which is tagged, has been handed all our payloads to `group` with the ordinals `from` to `through`,
+   * both included. What was acknowledged before stays so. Told each time that it has more; an acknowledgement that comes
+   * when what it speaks of has left the transmit window is passed over.
+   */
+  acknowledged?(group: Group, origin: string, from: number, through: number): void;
 }
 
 /** The most relays whose acknowledgements can hold what is sent to one group: an SPM names no more. */
@@ -32,12 +38,13 @@ export type BackboneCounters = Readonly<Record<string, number>>;
 export interface Backbone {
   /**
    * Sends to a group, whether joined or not. On the wire before it returns unless the budget says wait (then queued, bounded).
-   * False: the window or the queue is full, nothing was taken.
+   * Answers the payload's ordinal among those of ours to the group: 1, 2, 3 … 0: the window or the queue is full, nothing
+   * was taken.
    * @throws {RangeError} if the payload is over the largest message.
    */
-  send(group: Group, payload: Uint8Array): boolean;
+  send(group: Group, payload: Uint8Array): number;
   /**
-   * Names the relays whose acknowledgements hold what we send to a group to a window: {@link send} answers false when
+   * Names the relays whose acknowledgements hold what we send to a group to a window: {@link send} answers 0 when
    * it is full and the queue before it as well. One that holds us up for long without coming on loses that right until
    * it has caught up. Nobody, at first: then the budget alone limits what is sent.
    *

@@ -5,13 +5,12 @@
  */
 import type { Backbone, BackboneCounters, BackboneEvents, Group } from "./backbone.ts";
 import { Channel } from "./channel.ts";
-import type { Acked } from "./pgm/ack.ts";
 import { Acknowledgements } from "./pgm/acknowledgements.ts";
 import { Budget } from "./pgm/budget.ts";
 import { type Counters, newCounters } from "./pgm/counters.ts";
-import { parseGsi } from "./pgm/gsi.ts";
+import { gsiText, parseGsi } from "./pgm/gsi.ts";
 import { marksOf } from "./pgm/packet.ts";
-import { PgmSession } from "./pgm/session.ts";
+import { PgmSession, type SessionEvent } from "./pgm/session.ts";
 import { addressText, isMulticast, parseAddress } from "./ipv4.ts";
 import type { BackboneOptions } from "./options.ts";
 import { Transmitter } from "./transmitter.ts";
@@ -23,6 +22,8 @@ export type { BackboneOptions } from "./options.ts";
 const FIRST_SOURCE_PORT = 32_768;
 
 const CONTROL: Group = 0;
+
+type AckedEvent = Extract<SessionEvent, { type: "acked" }>;
 
 /**
  * What all groups of a relay send together, counted as socket buffers count (1,024 bytes more for each packet): 40,000 full
@@ -73,7 +74,7 @@ class Endpoint implements Backbone {
   readonly #socket: DatagramSocket;
   readonly #counters: Counters;
   readonly #budget = new Budget(RATE);
-  readonly #acknowledgements = new Acknowledgements();
+  readonly #acknowledgements: Acknowledgements;
   readonly #channels = new Map<Group, Channel>();
   readonly #transmitter: Transmitter;
   #closed: Promise<void> | undefined;
@@ -88,6 +89,7 @@ class Endpoint implements Backbone {
     this.#events = events;
     this.#socket = socket;
     this.#counters = counters;
+    this.#acknowledgements = new Acknowledgements(() => socket.receiveBuffer());
     this.#transmitter = new Transmitter(socket, options.clock, (nowMs) => this.#wake(nowMs));
     this.#gsi = parseGsi(options.origin);
     this.#base = parseAddress(options.groupBase);
@@ -96,15 +98,15 @@ class Endpoint implements Backbone {
     }
   }
 
-  send(group: Group, payload: Uint8Array): boolean {
-    if (this.#closed) return false;
+  send(group: Group, payload: Uint8Array): number {
+    if (this.#closed) return 0;
     const channel = this.#channel(group);
     const nowMs = this.#options.clock.nowMs();
-    const taken = channel.session.send(payload, nowMs);
+    const ordinal = channel.session.send(payload, nowMs);
     this.#transmitter.serve(channel, nowMs);
     // Requests for repairs come to the group: its source has to hear it.
     if (channel.noteSend(nowMs)) this.#hearQuietly(channel);
-    return taken;
+    return ordinal;
   }
 
   tag(group: Group, origins: readonly string[]): void {
@@ -247,7 +249,7 @@ class Endpoint implements Backbone {
     const { session, group } = channel;
     for (let event = session.pollEvent(); event; event = session.pollEvent()) {
       if (event.type === "acked") {
-        this.#handleAck(event.by, event.acked, nowMs);
+        this.#handleAck(event, nowMs);
         // Otherwise: a callback may have left the group.
       } else if (channel.joined) {
         if (event.type === "message") this.#events.message(group, event.origin, event.payload);
@@ -256,11 +258,12 @@ class Endpoint implements Backbone {
     }
   }
 
-  #handleAck(by: number, { sourcePort, sqn }: Acked, nowMs: number): void {
-    const channel = this.#channelAt(sourcePort);
+  #handleAck({ by, acked, window }: AckedEvent, nowMs: number): void {
+    const channel = this.#channelAt(acked.sourcePort);
     if (channel === undefined) return;
-    channel.session.handleAck(by, sqn);
+    const had = channel.session.handleAck(by, acked, window);
     this.#transmitter.serve(channel, nowMs);
+    if (had) this.#events.acknowledged?.(channel.group, gsiText(by), had.from, had.through);
   }
 
   /** Acknowledges by the control group what the sessions of all groups have noted, when it is time. */
@@ -274,9 +277,9 @@ class Endpoint implements Backbone {
 
   #wake(nowMs: number): void {
     for (const channel of this.#channels.values()) channel.handleTimeout(nowMs);
+    for (const channel of this.#channels.values()) this.#deliver(channel, nowMs);
     this.#acknowledge(nowMs);
     this.#transmitter.serveAll(nowMs);
-    for (const channel of this.#channels.values()) this.#deliver(channel, nowMs);
   }
 
   #countError(kind: "send" | "receive"): void {

@@ -49,6 +49,11 @@ export function bufferAdvice(granted: number | undefined): BufferAdvice | undefi
   return { says, mend: mend("rmem_max") };
 }
 
+/** What a socket holds after {@link raiseReceiveBuffer} answered so, in bytes of packets and what the kernel adds to each. */
+export function bufferBytes(granted: number | undefined): number {
+  return granted === undefined ? defaultBuffer() : 2 * granted;
+}
+
 /** What a socket gets unasked; 0 if that cannot be read. */
 function defaultBuffer(): number {
   try {

@@ -6,7 +6,7 @@
 import { Drain } from "./drain.ts";
 import { dropEcho, type Word } from "./echo_filter.ts";
 import { descriptorOf, openLibc } from "./libc.ts";
-import { bufferAdvice, raiseReceiveBuffer } from "./receive_buffer.ts";
+import { bufferAdvice, bufferBytes, raiseReceiveBuffer } from "./receive_buffer.ts";
 import { Segments } from "./segments.ts";
 
 /** An IPv4 address and a port: a group, or somebody's own. */
@@ -38,6 +38,8 @@ export interface DatagramSocket {
   sendAll(datagrams: readonly Uint8Array[], to: Target): Promise<void>;
   /** Starts to hear a group; resolves when the membership stands. The answer ends it. */
   join(group: Target, events: SocketEvents): Promise<() => void>;
+  /** What the smallest of the groups' sockets so far holds, in bytes of packets and what the system adds to each. */
+  receiveBuffer(): number;
   /** Ends everything. Idempotent. */
   close(): void;
 }
@@ -84,7 +86,7 @@ export const openUdp: OpenSocket = async (
   const libc = openLibc();
   const segments = libc && Segments.of(libc, addressOf(sender));
   const drainOf = (socket: Deno.DatagramConn) => libc && Drain.of(libc, addressOf(socket));
-  let closed = false, warned = false;
+  let closed = false, warned = false, receiveBuffer = Infinity;
   const readers = new Set<Reader>();
   const read = (open: () => Promise<Deno.DatagramConn>, events: SocketEvents) => {
     const reader = new Reader(open, drainOf, events);
@@ -98,7 +100,9 @@ export const openUdp: OpenSocket = async (
     if (fd !== undefined) dropEcho(libc, fd, echo);
   };
   const raiseBuffer = (socket: Deno.DatagramConn) => {
-    const advice = bufferAdvice(raiseReceiveBuffer(addressOf(socket)));
+    const granted = raiseReceiveBuffer(addressOf(socket));
+    receiveBuffer = Math.min(receiveBuffer, bufferBytes(granted));
+    const advice = bufferAdvice(granted);
     if (advice === undefined || warned) return;
     warned = true;
     warn?.(`receive buffer ${advice.says}; mend it with: ${advice.mend}`);
@@ -118,6 +122,7 @@ export const openUdp: OpenSocket = async (
   };
   return {
     send,
+    receiveBuffer: () => receiveBuffer,
     async sendAll(datagrams, to) {
       for (let at = 0; at < datagrams.length && !closed;) {
         const sent = segments?.send(datagrams, at, to) ?? 0;

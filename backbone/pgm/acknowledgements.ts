@@ -1,21 +1,47 @@
 /**
  * What one relay acknowledges, of all groups and to all sources: gathered, so that it costs a packet a millisecond at
- * most however many streams there are.
+ * most however many streams there are. The first after a pause goes at once: somebody may wait for it.
  *
  * @module
  */
-import { type Acked, LARGEST_ACK } from "./ack.ts";
+import { type Acked, type Acks, LARGEST_ACK } from "./ack.ts";
 import type { Stream } from "./packet.ts";
 import { TIMING } from "./timing.ts";
 
+/** What a full packet takes of a socket buffer of Linux, in bytes. */
+const PACKET_COST = 2_304;
+
+/** The share of a socket buffer for what one source sends: others send, too, and repairs and requests come beside it. */
+const SHARE = 0.5;
+
+const LARGEST_WINDOW = 0xffff;
+
+/** A stream that is heard, and what of it was handed to the application: see {@link Acked}. */
+export interface Progress {
+  readonly stream: Stream;
+  readonly from: number;
+  readonly through: number;
+}
+
 export class Acknowledgements {
-  /** How far each stream has come, by the stream; only those that have come on. */
-  readonly #due = new Map<Stream, number>();
+  readonly #receiveBuffer: () => number;
+  /** What has come on since it was acknowledged. */
+  readonly #due = new Set<Progress>();
   #sentMs = -Infinity;
 
-  /** A stream whose source asks for it has come as far as `sqn`. One stream is one object. */
-  note(stream: Stream, sqn: number): void {
-    this.#due.set(stream, sqn);
+  /** @param receiveBuffer the bytes that wait at a socket at most. */
+  constructor(receiveBuffer: () => number) {
+    this.#receiveBuffer = receiveBuffer;
+  }
+
+  /** A stream whose source asks for it has come on. What it has is looked at when it is told. */
+  note(progress: Progress): void {
+    this.#due.add(progress);
+  }
+
+  /** A stream is heard no more: what was not handed on by now never is. */
+  forget(progress: Progress): void {
+    this.#due.delete(progress);
   }
 
   /** When {@link poll} has something; Infinity if nothing waits. */
@@ -23,16 +49,22 @@ export class Acknowledgements {
     return this.#due.size > 0 ? this.#sentMs + TIMING.ackMs : Infinity;
   }
 
-  /** What one packet says now; empty if nothing is due. Poll until it is. */
-  poll(nowMs: number): readonly Acked[] {
-    const acks: Acked[] = [];
-    if (nowMs < this.nextTimeoutMs()) return acks;
-    for (const [stream, sqn] of this.#due) {
-      if (acks.length === LARGEST_ACK) return acks;
-      this.#due.delete(stream);
-      acks.push({ gsi: stream.gsi, sourcePort: stream.sourcePort, sqn });
+  /** What one packet says now; undefined if nothing is due. Poll until it is. */
+  poll(nowMs: number): Acks | undefined {
+    if (nowMs < this.nextTimeoutMs()) return undefined;
+    const streams: Acked[] = [];
+    for (const progress of this.#due) {
+      if (streams.length === LARGEST_ACK) break;
+      this.#due.delete(progress);
+      const { stream: { gsi, sourcePort }, from, through } = progress;
+      streams.push({ gsi, sourcePort, from, through });
     }
-    this.#sentMs = nowMs;
-    return acks;
+    if (this.#due.size === 0) this.#sentMs = nowMs;
+    return { window: windowOf(this.#receiveBuffer()), streams };
   }
+}
+
+/** How many packets of one source a socket buffer has room for. */
+function windowOf(bytes: number): number {
+  return Math.min(Math.floor(SHARE * bytes / PACKET_COST), LARGEST_WINDOW);
 }

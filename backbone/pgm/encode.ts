@@ -4,7 +4,7 @@
  * @module
  */
 import { checksumOf } from "./checksum.ts";
-import { type Acked, ACKED_BYTES, GSI_BYTES, writeAcks, writeTagged } from "./ack.ts";
+import { type Acks, acksBytes, GSI_BYTES, writeAcks, writeTagged } from "./ack.ts";
 import { writeGsi } from "./gsi.ts";
 import {
   type Fragment,
@@ -130,8 +130,8 @@ export function encodeNak(
 }
 
 /** An acknowledgement of 1 to {@link LARGEST_ACK} streams; `stream` is the receiver's own. */
-export function encodeAck(stream: Stream, acks: readonly Acked[]): Uint8Array {
-  const valueBytes = ACKED_BYTES * acks.length;
+export function encodeAck(stream: Stream, acks: Acks): Uint8Array {
+  const valueBytes = acksBytes(acks);
   const options = LENGTH_BYTES + OPTION_BYTES + valueBytes;
   const { bytes, view } = packet(stream, TYPE.ack, ACK_BYTES + options);
   view.setUint8(5, OPTIONS_PRESENT);

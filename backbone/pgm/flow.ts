@@ -2,24 +2,29 @@
  * Flow control of one source: *tagged* receivers, and they alone, hold it to a window of packets that they have not
  * acknowledged. Who is not tagged asks for repairs, and has to keep pace or to fetch elsewhere.
  *
- * A tag counts from the receiver's first acknowledgement that is not far behind, and lapses when the receiver holds the
- * source up: so nobody stops it for longer than {@link TIMING.stallMs}. It counts again when the receiver has caught up.
+ * A tag counts from the moment it is named: who begins at full speed would otherwise have outrun a receiver before it
+ * is first heard of. It lapses when the receiver holds the source up: so nobody stops it for longer than
+ * {@link TIMING.stallMs}. It counts again when the receiver has caught up, or begins anew not far behind.
  *
  * @module
  */
-import { LARGEST_TAG } from "./ack.ts";
+import { type Acked, LARGEST_TAG } from "./ack.ts";
 import type { Counters } from "./counters.ts";
-import { ahead } from "./serial.ts";
+import { ahead, before, plus } from "./serial.ts";
 import { TIMING } from "./timing.ts";
 
 /**
  * The most packets sent beyond what every tagged receiver has: at 100,000 a second five milliseconds' worth, more than
- * the way of an acknowledgement and a turn of the receiver's event loop. A socket buffer of 4 MiB holds several times as
- * many; Linux's default of 212,992 bytes does not, and what overflows has to be repaired.
+ * the way of an acknowledgement and a turn of the receiver's event loop. Fewer, if the receiver says that its socket
+ * buffer holds fewer.
  */
 export const FLOW_WINDOW = 512;
-/** Who is this near is in step. */
-const NEAR = FLOW_WINDOW / 2;
+/** The same before a receiver said anything: Linux's default buffer of 212,992 bytes holds 92 full packets. */
+export const FIRST_WINDOW = 32;
+/** The same at least, whatever a receiver says: one packet at a time would be a standstill. */
+const LEAST_WINDOW = 8;
+/** Who begins further behind is not waited for: it would take too long. What is nearer, socket buffers hold. */
+export const REACH = 4 * FLOW_WINDOW;
 /** Who advances less within {@link TIMING.stallMs} while the source waits for it is stalled, or as good as. */
 const LEAST_PROGRESS = FLOW_WINDOW / 4;
 
@@ -29,17 +34,27 @@ interface Hold {
   readonly from: number;
 }
 
+/** What a receiver says of our stream, and of its socket buffer. */
+export type Heard = Pick<Acked, "from" | "through"> & {
+  /** In packets. */
+  readonly window: number;
+};
+
 interface Tag {
   counts: boolean;
+  /** Whether the receiver ever acknowledged. */
+  heard: boolean;
+  /** What it has, or is taken to have until it is heard. */
   acked: number;
+  window: number;
   hold: Hold | undefined;
 }
 
 export class FlowControl {
   readonly #counters: Counters;
   readonly #tags = new Map<number, Tag>();
-  /** What every receiver that counts has; undefined while none does. */
-  #least: number | undefined;
+  /** The last packet that may be sent; undefined while no receiver counts. */
+  #last: number | undefined;
   #retryMs = Infinity;
 
   constructor(counters: Counters) {
@@ -52,36 +67,42 @@ export class FlowControl {
   }
 
   /**
-   * Names the receivers that hold the source to its window. Those that were named before keep their place.
+   * Names the receivers that hold the source to its window. Those that were named before keep their place; `lead` is the
+   * last packet sent.
    *
    * @throws {RangeError} if they are more than {@link LARGEST_TAG}.
    */
-  tag(gsis: readonly number[]): void {
+  tag(gsis: readonly number[], lead: number): void {
     if (gsis.length > LARGEST_TAG) throw new RangeError(`${gsis.length} receivers are too many`);
     for (const gsi of this.#tags.keys()) {
       if (!gsis.includes(gsi)) this.#tags.delete(gsi);
     }
     for (const gsi of gsis) {
       if (this.#tags.has(gsi)) continue;
-      this.#tags.set(gsi, { counts: false, acked: 0, hold: undefined });
+      const hold = undefined, window = FIRST_WINDOW;
+      this.#tags.set(gsi, { counts: true, heard: false, acked: lead, window, hold });
     }
-    this.#findLeast();
+    this.#findLast();
   }
 
-  /** A receiver has everything up to `sqn`, or has given it up; `lead` is the last packet sent. */
-  acked(gsi: number, sqn: number, lead: number): void {
+  /** A receiver tells what it has; `lead` is the last packet sent. False: it is not tagged, or has what was never sent. */
+  acked(gsi: number, { from, through, window }: Heard, lead: number): boolean {
     const tag = this.#tags.get(gsi);
-    const behind = ahead(lead, sqn);
-    // Nobody has what was never sent.
-    if (tag === undefined || behind < 0) return;
-    if (tag.counts && ahead(sqn, tag.acked) <= 0) return;
-    tag.acked = sqn;
-    if (behind <= NEAR) {
-      tag.hold = undefined;
-      if (!tag.counts) this.#counters.tags_admitted++;
+    const behind = ahead(lead, through);
+    if (tag === undefined || behind < 0) return false;
+    // It begins, or begins again: it does not go on from what it had.
+    const isNew = !tag.heard || ahead(from, tag.acked) > 1;
+    if (!isNew && tag.counts && ahead(through, tag.acked) <= 0) return true;
+    tag.acked = through;
+    tag.window = Math.min(Math.max(window, LEAST_WINDOW), FLOW_WINDOW);
+    if (behind <= (isNew ? REACH : tag.window / 2)) {
+      if (!tag.counts || !tag.heard) this.#counters.tags_admitted++;
       tag.counts = true;
-    }
-    this.#findLeast();
+      tag.hold = undefined;
+    } else if (isNew) tag.counts = false;
+    tag.heard = true;
+    this.#findLast();
+    return true;
   }
 
   /** Whether another packet may follow `lead`. */
@@ -89,11 +110,11 @@ export class FlowControl {
     if (this.#isOpen(lead)) return true;
     this.#retryMs = Infinity;
     for (const tag of this.#tags.values()) {
-      if (!tag.counts || ahead(lead, tag.acked) < FLOW_WINDOW) continue;
+      if (!tag.counts || ahead(lead, tag.acked) < tag.window) continue;
       const { sinceMs } = this.#hold(tag, nowMs);
       this.#retryMs = Math.min(this.#retryMs, sinceMs + TIMING.stallMs);
     }
-    this.#findLeast();
+    this.#findLast();
     return this.#isOpen(lead);
   }
 
@@ -103,7 +124,7 @@ export class FlowControl {
   }
 
   #isOpen(lead: number): boolean {
-    return this.#least === undefined || ahead(lead, this.#least) < FLOW_WINDOW;
+    return this.#last === undefined || before(lead, this.#last);
   }
 
   /** The source waits for a receiver; if it has for long and in vain, its tag lapses. */
@@ -118,11 +139,12 @@ export class FlowControl {
     return fresh;
   }
 
-  #findLeast(): void {
+  #findLast(): void {
     let least: number | undefined;
-    for (const { counts, acked } of this.#tags.values()) {
-      if (counts && (least === undefined || ahead(acked, least) < 0)) least = acked;
+    for (const { counts, acked, window } of this.#tags.values()) {
+      const last = plus(acked, window);
+      if (counts && (least === undefined || before(last, least))) least = last;
     }
-    this.#least = least;
+    this.#last = least;
   }
 }

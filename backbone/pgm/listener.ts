@@ -54,6 +54,8 @@ export class Listener {
   stop(): void {
     this.#listening = false;
     this.#hasForgotten = true;
+    // What they brought may not have been handed on yet.
+    for (const peer of this.#peers.values()) this.#options.acknowledgements.forget(peer);
     this.#peers.clear();
   }
 
@@ -86,23 +88,27 @@ export class Listener {
     if (!this.#listening) return;
     const peer = this.#peers.get(packet) ?? this.#discover(packet, nowMs);
     if (peer === undefined) return;
-    const { position } = peer;
+    const { through } = peer;
     hand(packet, peer, nowMs);
     // An SPM is answered in any case: the last acknowledgement may be lost.
-    if (peer.tagged && (peer.position !== position || packet.type === "spm")) {
-      this.#options.acknowledgements.note(peer.stream, peer.position);
-    }
+    if (peer.through !== through || packet.type === "spm") this.#acknowledge(peer);
     // What is missing may have to be asked for at once.
     if (nowMs >= peer.nextTimeoutMs()) this.#wake(peer, nowMs);
     this.#wakeMs = Math.min(this.#wakeMs, peer.nextTimeoutMs());
   }
 
   #wake(peer: Receiver, nowMs: number): void {
+    const { through } = peer;
     const { spmr, ask } = peer.handleTimeout(nowMs);
+    if (peer.through !== through) this.#acknowledge(peer);
     if (spmr) this.#requestSpm(peer.stream);
     for (let at = 0; at < ask.length; at += LARGEST_NAK) {
       this.#request(peer, ask.slice(at, at + LARGEST_NAK));
     }
+  }
+
+  #acknowledge(peer: Receiver): void {
+    if (peer.tagged) this.#options.acknowledgements.note(peer);
   }
 
   #discover(packet: Packet, nowMs: number): Receiver | undefined {

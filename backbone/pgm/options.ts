@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Acked, ACKED_BYTES, GSI_BYTES, readAcks, readTagged } from "./ack.ts";
+import { type Acks, GSI_BYTES, readAcks, readTagged } from "./ack.ts";
 
 export const OPTION = {
   length: 0x00,
@@ -15,7 +15,7 @@ export const OPTION = {
   packed: 0x5a,
   /** Private: who sent the packet, and that it did; see `auth.ts`. */
   auth: 0x5b,
-  /** Private, in ACKs: how far the sender has each stream, see {@link Acked}. */
+  /** Private, in ACKs: what their sender has, see {@link Acks}. */
   acks: 0x5c,
   /** Private, in SPMs: the GSIs of the receivers asked to acknowledge. */
   tagged: 0x5d,
@@ -45,7 +45,7 @@ export interface Options {
   readonly sqns: readonly number[];
   readonly fin: boolean;
   readonly packed: boolean;
-  readonly acks: readonly Acked[];
+  readonly acks: Acks | undefined;
   readonly tagged: readonly number[];
 }
 
@@ -58,7 +58,7 @@ export function readOptions(view: DataView, at: number): Options | undefined {
   if (end > view.byteLength) return undefined;
   let fragment: Fragment | undefined, fin = false, packed = false;
   let sqns: readonly number[] = NONE, tagged: readonly number[] = NONE;
-  let acks: readonly Acked[] = NONE;
+  let acks: Acks | undefined;
   for (let next = at + LENGTH_BYTES, last = false; !last;) {
     if (next + OPTION_BYTES > end) return undefined;
     const type = view.getUint8(next), length = view.getUint8(next + 1);
@@ -80,8 +80,8 @@ export function readOptions(view: DataView, at: number): Options | undefined {
         packed = true;
         break;
       case OPTION.acks:
-        if ((length - OPTION_BYTES) % ACKED_BYTES !== 0) return undefined;
         acks = readAcks(view, next + OPTION_BYTES, next + length);
+        if (acks === undefined) return undefined;
         break;
       case OPTION.tagged:
         if ((length - OPTION_BYTES) % GSI_BYTES !== 0) return undefined;

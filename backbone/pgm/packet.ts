@@ -13,7 +13,7 @@
  *
  * @module
  */
-import type { Acked } from "./ack.ts";
+import type { Acks } from "./ack.ts";
 import { onesComplementSum } from "./checksum.ts";
 import { readGsi } from "./gsi.ts";
 import { type Fragment, readOptions } from "./options.ts";
@@ -118,7 +118,8 @@ export interface Spmr extends Stream {
 /** An acknowledgement, see `ack.ts`; the stream is the receiver's own. */
 export interface Ack extends Stream {
   readonly type: "ack";
-  readonly acks: readonly Acked[];
+  /** Undefined in PGMCC's own. */
+  readonly acks: Acks | undefined;
 }
 
 export type Packet = Spm | Data | Nak | Spmr | Ack;
@@ -264,7 +265,7 @@ function decodeSpmr(view: DataView): Spmr | Refusal {
 
 function decodeAck(view: DataView): Ack | Refusal {
   if (view.byteLength < ACK_BYTES) return "truncated";
-  const options = hasOptions(view) ? readOptions(view, ACK_BYTES) : { acks: [] };
+  const options = hasOptions(view) ? readOptions(view, ACK_BYTES) : { acks: undefined };
   if (options === undefined) return "option";
   return { type: "ack", ...downstream(view), acks: options.acks };
 }

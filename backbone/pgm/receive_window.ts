@@ -17,6 +17,9 @@ export interface InOrder {
 /** The most packets between `next` and `lead`; what a longer gap leaves behind is given up. */
 export const LARGEST_SPAN = 1 << 16;
 
+/** So long a run of packets can be told by its first and last number. */
+const LARGEST_RUN = 1 << 30;
+
 const NONE: readonly number[] = [];
 
 export class ReceiveWindow {
@@ -30,6 +33,8 @@ export class ReceiveWindow {
   #trail: number;
   /** The first of those before `next` that were given up and not announced yet. */
   #lostFrom: number | undefined;
+  /** How many packets before `next` were delivered without one given up in between. */
+  #run = 0;
 
   /** @param capacity the most payload bytes held. */
   constructor(first: number, capacity: number, to: InOrder) {
@@ -41,6 +46,11 @@ export class ReceiveWindow {
 
   get next(): number {
     return this.#next;
+  }
+
+  /** Everything from here to `next` was delivered; `next` if what comes before it was not. */
+  get from(): number {
+    return plus(this.#next, -Math.min(this.#run, LARGEST_RUN));
   }
 
   get lead(): number {
@@ -121,12 +131,14 @@ export class ReceiveWindow {
   #deliver(tpdu: Tpdu): void {
     this.#reportLost();
     this.#next = plus(this.#next, 1);
+    this.#run++;
     this.#to.deliver(tpdu);
   }
 
   #skipTo(sqn: number): void {
     this.#lostFrom ??= this.#next;
     this.#next = sqn;
+    this.#run = 0;
   }
 
   #reportLost(): void {

@@ -86,8 +86,13 @@ export class Receiver {
     return this.#tagged;
   }
 
+  /** Everything from this packet to {@link through} was handed on; one past it if that is nothing. */
+  get from(): number {
+    return this.#window.from;
+  }
+
   /** Everything up to this packet has come, or was given up. */
-  get position(): number {
+  get through(): number {
     return plus(this.#window.next, -1);
   }
 

@@ -14,6 +14,7 @@ import type { Acked } from "./ack.ts";
 import type { Acknowledgements } from "./acknowledgements.ts";
 import type { Budget } from "./budget.ts";
 import type { Counters } from "./counters.ts";
+import type { Ordinals } from "./delivered.ts";
 import { Deque } from "./deque.ts";
 import { encodeAck } from "./encode.ts";
 import { Listener } from "./listener.ts";
@@ -69,8 +70,13 @@ export interface SessionOptions {
 export type SessionEvent =
   | { readonly type: "message"; readonly origin: string; readonly payload: Uint8Array }
   | { readonly type: "lost"; readonly origin: string; readonly range: SqnRange }
-  /** The receiver `by` is as far in a stream, which may be that of any session. */
-  | { readonly type: "acked"; readonly by: number; readonly acked: Acked };
+  /** The receiver `by` has this of a stream, which may be that of any session, and such a window. */
+  | {
+    readonly type: "acked";
+    readonly by: number;
+    readonly acked: Acked;
+    readonly window: number;
+  };
 
 export class PgmSession {
   readonly #options: SessionOptions;
@@ -112,11 +118,11 @@ export class PgmSession {
   }
 
   /**
-   * Takes a payload to send. False: too many wait. The bytes must stay as they are.
+   * Takes a payload to send; answers its ordinal: 1, 2, 3 … 0: too many wait. The bytes must stay as they are.
    *
    * @throws {RangeError} if the payload is longer than {@link LARGEST_MESSAGE}.
    */
-  send(payload: Uint8Array, nowMs: number): boolean {
+  send(payload: Uint8Array, nowMs: number): number {
     if (payload.length > LARGEST_MESSAGE) {
       throw new RangeError(`${payload.length} bytes are more than a message holds`);
     }
@@ -128,17 +134,15 @@ export class PgmSession {
     this.#source.tag(gsis, nowMs);
   }
 
-  /** An acknowledgement of our stream, whichever group it came by. */
-  handleAck(by: number, sqn: number): void {
-    this.#source.handleAck(by, sqn);
+  /** An acknowledgement of our stream, whichever group it came by: see {@link Source.handleAck}. */
+  handleAck(by: number, acked: Acked, window: number): Ordinals | undefined {
+    return this.#source.handleAck(by, acked, window);
   }
 
-  /** Sends what is to be acknowledged now, of whatever sessions. */
+  /** Sends what is to be acknowledged now, of whatever sessions: what their events brought must have been handed on. */
   acknowledge(nowMs: number): void {
     const { acknowledgements, stream, counters } = this.#options;
-    for (;;) {
-      const acks = acknowledgements.poll(nowMs);
-      if (acks.length === 0) return;
+    for (let acks = acknowledgements.poll(nowMs); acks; acks = acknowledgements.poll(nowMs)) {
       counters.acks_sent++;
       this.#send(encodeAck(stream, acks));
     }
@@ -226,8 +230,11 @@ export class PgmSession {
   }
 
   #handleAck({ gsi: by, acks }: Ack): void {
-    for (const acked of acks) {
-      if (acked.gsi === this.#options.stream.gsi) this.#events.push({ type: "acked", by, acked });
+    if (acks === undefined) return;
+    const { window, streams } = acks;
+    for (const acked of streams) {
+      if (acked.gsi !== this.#options.stream.gsi) continue;
+      this.#events.push({ type: "acked", by, acked, window });
     }
   }
 

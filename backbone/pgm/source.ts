@@ -8,7 +8,9 @@
  */
 import type { Budget } from "./budget.ts";
 import type { Counters } from "./counters.ts";
+import type { Acked } from "./ack.ts";
 import { Deque } from "./deque.ts";
+import { Delivered, type Ordinals } from "./delivered.ts";
 import {
   encodeData,
   encodeNak,
@@ -23,7 +25,7 @@ import { packable } from "./packing.ts";
 import { RepairPressure } from "./pressure.ts";
 import { ahead, plus } from "./serial.ts";
 import { TIMING } from "./timing.ts";
-import { TransmitWindow } from "./transmit_window.ts";
+import { type Payloads, TransmitWindow } from "./transmit_window.ts";
 
 /**
  * SPMs before the first data, for one may be lost like any packet: what an OpenPGM receiver misses before it has heard an
@@ -58,11 +60,14 @@ export class Source {
   readonly #window: TransmitWindow;
   readonly #queue = new Deque<Uint8Array>();
   #queueBytes = 0;
+  /** Payloads taken since the start: the last one's ordinal. */
+  #taken = 0;
   /** How much of the payload at the front went out as fragments, and the first of them. */
   #fragmentsTo = 0;
   #fragmentsFrom = 0;
 
   readonly #flow: FlowControl;
+  readonly #delivered: Delivered;
   readonly #pressure = new RepairPressure();
   readonly #confirm = new Set<number>();
   readonly #repair = new Set<number>();
@@ -82,6 +87,7 @@ export class Source {
     this.#options = options;
     this.#window = new TransmitWindow(options.windowBytes, options.firstSqn);
     this.#flow = new FlowControl(options.counters);
+    this.#delivered = new Delivered(this.#window);
   }
 
   /** The memory of what waits to be sent; 0 if nothing does. */
@@ -89,18 +95,18 @@ export class Source {
     return this.#queueBytes;
   }
 
-  /** Takes a payload to send. False: too many wait. The bytes must stay as they are. */
-  send(payload: Uint8Array, nowMs: number): boolean {
+  /** Takes a payload to send; answers its ordinal. 0: too many wait. The bytes must stay as they are. */
+  send(payload: Uint8Array, nowMs: number): number {
     const bytes = payload.length + WAITING_BYTES;
     if (this.#queueBytes + bytes > this.#options.queueBytes) {
       this.#options.counters.sends_refused++;
-      return false;
+      return 0;
     }
     this.#queue.push(payload);
     this.#queueBytes += bytes;
     // RFC 3208 §6.2: a receiver cannot ask for repairs before it has heard an SPM.
     if (this.#lastSpmMs === -Infinity) this.#spmMs = nowMs;
-    return true;
+    return ++this.#taken;
   }
 
   /** Takes a request for repairs. Each number is confirmed and repaired once per linger time. */
@@ -134,13 +140,15 @@ export class Source {
 
   /** Names the receivers that hold this source to its window: see {@link FlowControl.tag}. They learn it by an SPM. */
   tag(gsis: readonly number[], nowMs: number): void {
-    this.#flow.tag(gsis);
+    this.#flow.tag(gsis, this.#window.lead);
+    this.#delivered.keep(gsis);
     if (this.#lastSpmMs !== -Infinity) this.#hastenSpm(nowMs);
   }
 
-  /** A receiver acknowledged what came up to `sqn`. */
-  handleAck(gsi: number, sqn: number): void {
-    this.#flow.acked(gsi, sqn, this.#window.lead);
+  /** A receiver acknowledged. Answers the payloads that it has, if it is tagged and they are not those it had before. */
+  handleAck(gsi: number, acked: Acked, window: number): Ordinals | undefined {
+    const isKnown = this.#flow.acked(gsi, { ...acked, window }, this.#window.lead);
+    return isKnown ? this.#delivered.note(gsi, acked) : undefined;
   }
 
   /** Says goodbye in as many SPMs as it takes, beginning now. */
@@ -247,7 +255,7 @@ export class Source {
     }
     const packet = this.#encodeNext();
     budget.charge(packet.length);
-    this.#window.add(packet, nowMs);
+    this.#window.add(packet, this.#payloadsSent(), nowMs);
     counters.odata_sent++;
     this.#pressure.sent();
     // A goodbye in progress keeps its pace.
@@ -277,6 +285,11 @@ export class Source {
     return count > 1
       ? encodePacked(stream, { sqn, trail, payloads })
       : encodeData(stream, { sqn, trail, payload });
+  }
+
+  #payloadsSent(): Payloads {
+    const done = this.#taken - this.#queue.length;
+    return { begun: this.#fragmentsTo > 0 ? done + 1 : done, done };
   }
 
   #encodeFragment(payload: Uint8Array): Uint8Array {

@@ -7,9 +7,16 @@ import { Deque } from "./deque.ts";
 import { ahead, plus } from "./serial.ts";
 import { TIMING } from "./timing.ts";
 
+/** How many payloads a stream has brought by the end of a packet. They differ in the middle of one that takes several. */
+export interface Payloads {
+  readonly begun: number;
+  readonly done: number;
+}
+
 /** One packet as it was sent. */
 export interface Sent {
   readonly packet: Uint8Array;
+  readonly payloads: Payloads;
   readonly sentMs: number;
   /** When its last request was taken up. */
   requestedMs: number;
@@ -20,6 +27,7 @@ export class TransmitWindow {
   readonly #capacity: number;
   #trail: number;
   #bytes = 0;
+  #beforeTrail: Payloads = { begun: 0, done: 0 };
 
   /**
    * @param capacity the most bytes held.
@@ -59,13 +67,18 @@ export class TransmitWindow {
   }
 
   /** Takes the packet with the sequence number after {@link lead}. */
-  add(packet: Uint8Array, nowMs: number): void {
-    this.#sent.push({ packet, sentMs: nowMs, requestedMs: -Infinity });
+  add(packet: Uint8Array, payloads: Payloads, nowMs: number): void {
+    this.#sent.push({ packet, payloads, sentMs: nowMs, requestedMs: -Infinity });
     this.#bytes += packet.length;
   }
 
   get(sqn: number): Sent | undefined {
     return this.#sent.at(ahead(sqn, this.#trail));
+  }
+
+  /** What the stream had brought by the end of this packet; known from the one before `trail` on. */
+  payloadsBy(sqn: number): Payloads | undefined {
+    return ahead(sqn, this.#trail) === -1 ? this.#beforeTrail : this.get(sqn)?.payloads;
   }
 
   /** Gives up packets of at least this age; with `bytes`, only until so many fit. */
@@ -77,6 +90,7 @@ export class TransmitWindow {
       if (roomy || nowMs < youngMs + ageMs) return;
       this.#sent.shift();
       this.#bytes -= oldest.packet.length;
+      this.#beforeTrail = oldest.payloads;
       this.#trail = plus(this.#trail, 1);
     }
   }

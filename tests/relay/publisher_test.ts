@@ -23,8 +23,7 @@ function setUp(pull: () => Promise<unknown> = () => Promise.resolve()) {
     wallMs: () => 0,
     backbone: {
       send(_group, payload) {
-        if (!wire.full) sent.push(String(decodeMessage(payload).data));
-        return !wire.full;
+        return wire.full ? 0 : sent.push(String(decodeMessage(payload).data));
       },
     },
   });

@@ -20,7 +20,7 @@ testUpstream("in-process upstream", async () => {
 function setUp(join: () => Promise<void> = () => Promise.resolve()) {
   const clock = new VirtualClock(), table = staticGroups(4);
   const logs = new Logs({ clock, log: LOG_OPTIONS, maxBytes: 1_000_000 });
-  const backbone = { join, leave: () => {}, send: () => true };
+  const backbone = { join, leave: () => {}, send: () => 1 };
   const pulled: number[] = [];
   const pull = (slot: number) => Promise.resolve(pulled.push(slot));
   const common = { clock, table, logs, pull };

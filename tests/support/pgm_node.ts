@@ -6,6 +6,7 @@
 import { Acknowledgements } from "../../backbone/pgm/acknowledgements.ts";
 import type { Credentials } from "../../backbone/pgm/auth_keys.ts";
 import { Budget } from "../../backbone/pgm/budget.ts";
+import type { Ordinals } from "../../backbone/pgm/delivered.ts";
 import { newCounters } from "../../backbone/pgm/counters.ts";
 import { PgmSession, type SessionEvent } from "../../backbone/pgm/session.ts";
 import { lengthOf } from "../../backbone/pgm/serial.ts";
@@ -26,13 +27,17 @@ export interface PgmNodeOptions {
   /** At once if absent. */
   readonly intake?: Intake;
   readonly credentials?: Credentials | undefined;
+  /** What its socket buffer holds; 4 MiB, doubled as Linux does, if absent. */
+  readonly bufferBytes?: number;
 }
 
 export class PgmNode {
   readonly session: PgmSession;
   readonly gsi: number;
   readonly counters = newCounters();
-  readonly #acknowledgements = new Acknowledgements();
+  readonly #acknowledgements: Acknowledgements;
+  /** Payloads that tagged receivers were heard to have: who, and their ordinals. */
+  readonly acknowledged: (Ordinals & { readonly by: number })[] = [];
   readonly events: SessionEvent[] = [];
   readonly #clock: VirtualClock;
   readonly #transmit: (bytes: Uint8Array) => void;
@@ -44,8 +49,10 @@ export class PgmNode {
 
   constructor(options: PgmNodeOptions) {
     const { clock, network, random, gsi, intake, rate = 100_000_000, repairShare = 0.25 } = options;
+    const { bufferBytes = 8 << 20 } = options;
     this.#clock = clock;
     this.gsi = gsi;
+    this.#acknowledgements = new Acknowledgements(() => bufferBytes);
     this.session = new PgmSession({
       stream: { gsi, sourcePort: 32769, destinationPort: 3055 },
       sourceNla: 0x0a4d_0001,
@@ -72,10 +79,10 @@ export class PgmNode {
     this.#serve();
   }
 
-  send(payload: Uint8Array): boolean {
-    const taken = this.session.send(payload, this.#clock.nowMs());
+  send(payload: Uint8Array): number {
+    const ordinal = this.session.send(payload, this.#clock.nowMs());
     this.#serve();
-    return taken;
+    return ordinal;
   }
 
   /** Names the nodes whose acknowledgements hold this one, by their GSIs. */
@@ -115,7 +122,7 @@ export class PgmNode {
     for (;;) {
       const event = this.session.pollEvent();
       if (event === undefined) break;
-      if (event.type === "acked") this.session.handleAck(event.by, event.acked.sqn);
+      if (event.type === "acked") this.#handleAck(event);
       else this.events.push(event);
     }
     this.session.acknowledge(nowMs);
@@ -126,6 +133,11 @@ export class PgmNode {
     }
     this.peakBytesHeld = Math.max(this.peakBytesHeld, this.session.bytesHeld);
     this.#arm();
+  }
+
+  #handleAck({ by, acked, window }: Extract<SessionEvent, { type: "acked" }>): void {
+    const had = this.session.handleAck(by, acked, window);
+    if (had) this.acknowledged.push({ by, ...had });
   }
 
   #arm(): void {

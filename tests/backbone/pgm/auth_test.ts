@@ -52,7 +52,10 @@ const PLAIN: Record<string, Uint8Array> = {
   }),
   "NCF with a list": encodeNak(STREAM, "ncf", { ...nak, sqns: [3, 4] }),
   "SPMR": encodeSpmr(STREAM),
-  "ACK": encodeAck(STREAM, [{ gsi: 1, sourcePort: 2, sqn: 3 }]),
+  "ACK": encodeAck(STREAM, {
+    window: 9,
+    streams: [{ gsi: 1, sourcePort: 2, from: 3, through: 4 }],
+  }),
 };
 
 function gate(

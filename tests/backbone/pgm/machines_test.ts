@@ -169,19 +169,21 @@ Deno.test("what is no longer missing is no longer asked for", () => {
   equal(stale.has(1), false);
 });
 
+const NO_PAYLOADS = { begun: 0, done: 0 };
+
 Deno.test("a transmit window is bounded by bytes and by age", () => {
   const window = new TransmitWindow(1_000, 0xffff_fffe);
   deepEqual([window.trail, window.lead], [0xffff_fffe, 0xffff_fffd]);
   const packet = new Uint8Array(400);
-  window.add(packet, 0);
-  window.add(packet, 10);
+  window.add(packet, NO_PAYLOADS, 0);
+  window.add(packet, NO_PAYLOADS, 10);
   deepEqual([window.trail, window.lead], [0xffff_fffe, 0xffff_ffff]);
   equal(window.makeRoom(400, 20), false, "both are young");
   equal(window.roomMs(), TIMING.windowLeastMs);
   equal(window.makeRoom(400, TIMING.windowLeastMs), true, "the older is given up");
   equal(window.get(0xffff_fffe), undefined);
   equal(window.get(0xffff_ffff)?.packet, packet);
-  window.add(packet, TIMING.windowLeastMs);
+  window.add(packet, NO_PAYLOADS, TIMING.windowLeastMs);
   deepEqual([window.trail, window.lead], [0xffff_ffff, 0]);
   window.expire(10 * TIMING.windowMs);
   deepEqual([window.trail, window.lead], [1, 0], "empty: trail is one past lead");
@@ -189,13 +191,13 @@ Deno.test("a transmit window is bounded by bytes and by age", () => {
 
 Deno.test("a full transmit window does not give up what was asked for a moment ago, but for its age", () => {
   const window = new TransmitWindow(1_000, 0), packet = new Uint8Array(600);
-  window.add(packet, 0);
+  window.add(packet, NO_PAYLOADS, 0);
   const askedMs = TIMING.windowLeastMs;
   window.get(0)!.requestedMs = askedMs;
   equal(window.makeRoom(600, askedMs + 1), false);
   equal(window.roomMs(), askedMs + TIMING.windowLeastMs);
   equal(window.makeRoom(600, window.roomMs()), true);
-  window.add(packet, askedMs);
+  window.add(packet, NO_PAYLOADS, askedMs);
   window.get(1)!.requestedMs = Infinity;
   window.expire(askedMs + TIMING.windowMs);
   equal(window.get(1), undefined);

@@ -20,11 +20,15 @@ const hex = (text: string) =>
 const list = Array.from({ length: 63 }, (_, i) => (0xffff_fff0 + i) >>> 0);
 
 const GSIS = Array.from({ length: LARGEST_TAG }, (_, i) => 2 ** 48 - 1 - i);
-const ACKS = Array.from({ length: LARGEST_ACK }, (_, i) => ({
-  gsi: 2 ** 40 + i,
-  sourcePort: 65_535 - i,
-  sqn: (0xffff_fff0 + i) >>> 0,
-}));
+const ACKS = {
+  window: 65_535,
+  streams: Array.from({ length: LARGEST_ACK }, (_, i) => ({
+    gsi: 2 ** 40 + i,
+    sourcePort: 65_535 - i,
+    from: 0xffff_0000 + i,
+    through: (0xffff_fff0 + i) >>> 0,
+  })),
+};
 
 /** Each encoder's packet, and what it must be read as. */
 const PACKETS: Record<string, [Uint8Array, Packet]> = {
@@ -170,9 +174,17 @@ const MALFORMED: [string, Uint8Array, string][] = [
   ["an ACK without a body", resealed(encodeSpmr(STREAM), (copy) => copy[4] = 0x0d), "truncated"],
   [
     "acknowledgements of odd length",
-    resealed(encodeAck(STREAM, ACKS.slice(0, 1)), (copy) => {
+    resealed(encodeAck(STREAM, { ...ACKS, streams: ACKS.streams.slice(0, 1) }), (copy) => {
       copy[27] = copy[27]! - 1;
       copy[29] = copy[29]! - 1;
+    }),
+    "option",
+  ],
+  [
+    "acknowledgements without a window",
+    resealed(encodeAck(STREAM, { window: 0, streams: [] }), (copy) => {
+      copy[27] = copy[27]! - 2;
+      copy[29] = copy[29]! - 2;
     }),
     "option",
   ],
