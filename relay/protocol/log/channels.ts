@@ -10,7 +10,7 @@ import type { Message, Origin, Seq, Vector } from "../message.ts";
 import { raise } from "../vector.ts";
 import { AgeQueue } from "./age_queue.ts";
 import type { LogReader } from "./reader.ts";
-import type { Entry } from "./timeline.ts";
+import type { Entry, Stored } from "./timeline.ts";
 
 export class Channel {
   readonly name: string;
@@ -20,6 +20,8 @@ export class Channel {
   readers = 0;
   #count = 0;
   readonly #byAge = new AgeQueue();
+  /** By idempotency key, the first message retained that carries it; most channels see none. */
+  #keyed: Map<string, Entry> | undefined;
   readonly #live = new Set<LogReader>();
   #listed: readonly LogReader[] | undefined = [];
 
@@ -44,11 +46,25 @@ export class Channel {
 
   retain(entry: Entry): void {
     this.#byAge.push(entry, ++this.#count);
+    const key = entry.message?.key;
+    if (key === undefined) return;
+    this.#keyed ??= new Map();
+    if (!this.#keyed.has(key)) this.#keyed.set(key, entry);
+  }
+
+  /** The first message retained that carries an idempotency key. */
+  keyed(key: string): Stored | undefined {
+    const entry = this.#keyed?.get(key);
+    return entry?.message && { message: entry.message, atMs: entry.atMs };
   }
 
   /** One of its messages was dropped. */
-  release({ origin, seq }: Message): void {
+  release({ origin, seq, key }: Message): void {
     this.#count--;
+    if (key !== undefined) {
+      const first = this.#keyed?.get(key);
+      if (first?.origin === origin && first.seq === seq) this.#keyed?.delete(key);
+    }
     if ((this.floors.get(origin) ?? 0) < seq) this.floors.set(origin, seq);
   }
 

@@ -113,6 +113,12 @@ export class SlotLog {
     return this.#holds.has(origin, seq) ? "held" : "delivered";
   }
 
+  /** The message of a channel that was published with an idempotency key, while it is retained or waits. */
+  keyed(channel: string, key: string): Stored | undefined {
+    return this.#channels.get(channel)?.keyed(key) ??
+      this.#aside().find(({ message }) => message.channel === channel && message.key === key);
+  }
+
   /** What waits are for: ask every relay in view for it. */
   missing(): Range[] {
     return this.#holds.missing(this.#vector);
@@ -173,7 +179,7 @@ export class SlotLog {
   /** The answer to a pull of a peer that stands at `start`. */
   catchUp(start: Vector, nowMs: number): CatchUp {
     const aged = ({ message, atMs }: Stored) => ({ message, ageMs: Math.max(0, nowMs - atMs) });
-    const held = [...this.#holds, ...this.#marks.beside].filter(({ message }) =>
+    const held = this.#aside().filter(({ message }) =>
       message.seq > (start.get(message.origin) ?? 0)
     );
     return {
@@ -225,6 +231,11 @@ export class SlotLog {
     if (start === "live") return startLive(this.#tail);
     if (start === "earliest") return startEarliest(this.#tail, new Set(channels));
     return resumeAfter(start, asOfMs, this.#vector, this.#options);
+  }
+
+  /** What is here and not in the log: held, or come too late for its place. */
+  #aside(): Stored[] {
+    return [...this.#holds, ...this.#marks.beside];
   }
 
   #seqOf(origin: Origin): Seq {
