@@ -83,8 +83,8 @@ class World {
     this.#all = [...this.#present];
   }
 
-  /** Runs it all; answers whether packets were announced as lost. */
-  run(): boolean {
+  /** Runs it all; answers whether packets were announced as lost, and how many acknowledgements told something. */
+  run(): { readonly isLossy: boolean; readonly acknowledged: number } {
     const { nodes, messages, trouble } = this.#schedule;
     this.#network.faults = this.#faults();
     // Let everybody find everybody: what is sent before a source is known may be missed without a word.
@@ -101,7 +101,10 @@ class World {
     this.#present.forEach((node) => node.send(new Uint8Array()));
     this.#clock.advance(TIMING.windowMs);
     this.#check();
-    return this.#all.some(({ lost }) => lost > 0);
+    return {
+      isLossy: this.#all.some(({ lost }) => lost > 0),
+      acknowledged: this.#all.reduce((sum, { acknowledged }) => sum + acknowledged.length, 0),
+    };
   }
 
   #newNode(at: number, gsi = at): PgmNode {
@@ -135,7 +138,18 @@ class World {
     const length = 4 + Math.floor(random() * this.#schedule.largest);
     const payload = new Uint8Array(length).fill(random() * 256);
     new DataView(payload.buffer).setUint32(0, sent?.length ?? 0);
-    if (node?.send(payload)) sent?.push(payload);
+    if (!node || !sent) return;
+    equal(node.send(payload), this.#ordinalOf(node, sent.length));
+    sent.push(payload);
+  }
+
+  /** The ordinal of a node's message: those that were there from the start have sent an empty one before. */
+  #ordinalOf(node: PgmNode, at: number): number {
+    return at + (this.#isFirst(node) ? 2 : 1);
+  }
+
+  #isFirst(node: PgmNode): boolean {
+    return this.#all.indexOf(node) < this.#schedule.nodes;
   }
 
   #make({ kind, node: at, forMs }: Trouble): void {
@@ -164,8 +178,27 @@ class World {
       equal(node.session.bytesHeld, 0, "nothing waits for what has come or was given up");
       equal(node.counters.dropped_checksum, 0);
     }
+    this.#sent.forEach((sent, source) => this.#checkAcknowledged(source, sent));
     for (const { counters: { rdata_sent, nak_sqns_received } } of this.#all) {
       ok(rdata_sent <= nak_sqns_received, "no repair that nobody asked for");
+    }
+  }
+
+  /** What was acknowledged was received; in the end that is all, for those who lost nothing. */
+  #checkAcknowledged(source: PgmNode, sent: readonly Uint8Array[]): void {
+    for (const receiver of this.#all) {
+      const ranges = source.acknowledged.filter(({ by }) => by === receiver.gsi);
+      const messages = receiver.received(gsiText(source.gsi)).filter(({ length }) => length > 0);
+      const received = new Set(messages.map(numberOf));
+      sent.forEach((_, at) => {
+        const ordinal = this.#ordinalOf(source, at);
+        const isClaimed = ranges.some(({ from, through }) => from <= ordinal && ordinal <= through);
+        ok(!isClaimed || received.has(at), `message ${at} was acknowledged and never received`);
+      });
+      const isHeard = this.#schedule.tagged && receiver !== source && this.#isFirst(receiver) &&
+        [receiver, source].every((node) => this.#present.includes(node)) && receiver.lost === 0;
+      // One more was sent at the end.
+      if (isHeard) equal(ranges.at(-1)?.through, this.#ordinalOf(source, sent.length));
     }
   }
 
@@ -175,12 +208,11 @@ class World {
    */
   #checkStream(node: PgmNode, from: PgmNode, sent: readonly Uint8Array[]): void {
     const received = node.received(gsiText(from.gsi)).filter(({ length }) => length > 0);
-    const isWhole = this.#all.indexOf(node) < this.#schedule.nodes &&
-      this.#all.indexOf(from) < this.#schedule.nodes && this.#present.includes(from);
+    const isWhole = this.#isFirst(node) && this.#isFirst(from) && this.#present.includes(from);
     const mayLack = !isWhole || node.lost > 0;
     let next = 0;
     for (const payload of received) {
-      const at = new DataView(payload.buffer).getUint32(0);
+      const at = numberOf(payload);
       ok(at >= next, `message ${at} comes after ${next - 1}`);
       ok(isSame(payload, sent[at]), `message ${at} is not what was sent`);
       ok(at === next || mayLack, `messages ${next} to ${at - 1} are missing without a word`);
@@ -190,13 +222,18 @@ class World {
   }
 }
 
+/** The number of a message among those of its source. */
+function numberOf(payload: Uint8Array): number {
+  return new DataView(payload.buffer).getUint32(0);
+}
+
 /** The length and the filling tell. */
 function isSame(a: Uint8Array, b: Uint8Array | undefined): boolean {
   return a.length === b?.length && a.at(-1) === b.at(-1);
 }
 
-/** Runs one schedule; answers whether packets were announced as lost. */
-function sweep(seed: number): boolean {
+/** Runs one schedule; see {@link World.run}. */
+function sweep(seed: number): ReturnType<World["run"]> {
   try {
     return new World(seed).run();
   } catch (cause) {
@@ -209,8 +246,9 @@ const only = Deno.env.get("SEED");
 const all = only === undefined ? seeds(4_000, 400_000) : [Number(only)];
 
 Deno.test(`${all.length} random schedules: in order, no duplicate, nothing lost unless reported`, () => {
-  const withLosses = all.filter(sweep).length;
+  const outcomes = all.map(sweep), withLosses = outcomes.filter(({ isLossy }) => isLossy).length;
   if (only === undefined) {
     ok(withLosses < all.length / 5, `${withLosses} announced losses: repair hardly works`);
+    ok(outcomes.some(({ acknowledged }) => acknowledged > 0));
   }
 });
