@@ -42,6 +42,20 @@ export class VirtualClock implements Clock {
     this.#nowMs = endMs;
   }
 
+  /** Runs the next timer that is due by `endMs`, where there is one; false if not, and it is `endMs` then. */
+  runNext(endMs: number): boolean {
+    let next = this.#timers[0];
+    for (; next?.cancelled; next = this.#timers[0]) this.#pop();
+    if (!next || next.atMs > endMs) {
+      this.#nowMs = Math.max(this.#nowMs, endMs);
+      return false;
+    }
+    this.#pop();
+    this.#nowMs = next.atMs;
+    next.fn();
+    return true;
+  }
+
   /** Runs until `done`, `stepMs` at a time; false if that takes more than `mostMs`. */
   advanceUntil(done: () => boolean, mostMs: number, stepMs = 1): boolean {
     for (const endMs = this.#nowMs + mostMs; !done();) {

@@ -1,0 +1,288 @@
+/**
+ * A backbone without packets: it keeps the contract of `backbone/backbone.ts` over simulated wires, and breaks what the
+ * contract allows to be broken. Repairs come late, or never; acknowledgements are lost; joins take their time.
+ *
+ * @module
+ */
+import type { Backbone, BackboneEvents, Group } from "../../backbone/backbone.ts";
+import { plus } from "../../backbone/pgm/serial.ts";
+import type { Wires } from "./cluster_lan.ts";
+import type { ProcessClock } from "./cluster_time.ts";
+
+/** PGM's times, in milliseconds: see `backbone/pgm/timing.ts`. */
+const WINDOW_MS = 2000;
+const FIRST_HEARTBEAT_MS = 3;
+const AMBIENT_MS = 4000;
+const ACK_MS = 1;
+const REPAIR_MS = { least: 3, spread: 30 };
+const EXPIRY_MS = 30_000;
+
+interface Sent {
+  readonly payload: Uint8Array;
+  readonly atMs: number;
+}
+
+/** What a relay has sent to one group. Ordinals count from 1; TPDU numbers are the same, from another beginning. */
+interface SourceStream {
+  readonly first: number;
+  readonly sent: Map<number, Sent>;
+  lead: number;
+  tagged: ReadonlySet<string>;
+  cancelHeartbeat: () => void;
+}
+
+/** What a relay has heard of another in one group. */
+interface HeardStream {
+  /** The ordinal that is handed on next. */
+  next: number;
+  /** The highest that is known to have been sent. */
+  lead: number;
+  /** From here on nothing is missing. */
+  wholeFrom: number;
+  readonly arrived: Map<number, Uint8Array>;
+  readonly asking: Set<number>;
+  readonly lost: Set<number>;
+  ackDue: boolean;
+  heardMs: number;
+}
+
+/** What a test may do at the worst moments. */
+export interface BackboneHooks {
+  /** A payload of this machine is on the wire, and nobody has been told so yet. */
+  sent?: (machine: number, group: Group) => void;
+  /** This machine has just been told of an acknowledgement. */
+  acknowledged?: (machine: number, group: Group) => void;
+}
+
+/** The multicast of one LAN. */
+export class Multicast {
+  readonly wires: Wires;
+  hooks: BackboneHooks = {};
+  readonly endpoints = new Set<SimulatedBackbone>();
+
+  constructor(wires: Wires) {
+    this.wires = wires;
+  }
+
+  endpoint(origin: string): SimulatedBackbone | undefined {
+    for (const endpoint of this.endpoints) if (endpoint.origin === origin) return endpoint;
+    return undefined;
+  }
+}
+
+/** One relay's place on the simulated LAN. */
+export class SimulatedBackbone implements Backbone {
+  readonly origin: string;
+  readonly machine: number;
+  readonly #lan: Multicast;
+  readonly #clock: ProcessClock;
+  readonly #events: BackboneEvents;
+  readonly #joined = new Map<Group, number>();
+  readonly #sources = new Map<Group, SourceStream>();
+  readonly #heard = new Map<string, HeardStream>();
+
+  constructor(
+    lan: Multicast,
+    machine: number,
+    clock: ProcessClock,
+    origin: string,
+    events: BackboneEvents,
+  ) {
+    this.#lan = lan;
+    this.#clock = clock;
+    this.#events = events;
+    this.machine = machine;
+    this.origin = origin;
+    lan.endpoints.add(this);
+  }
+
+  send(group: Group, payload: Uint8Array): number {
+    const source = this.#source(group);
+    const ordinal = ++source.lead;
+    const nowMs = this.#clock.nowMs();
+    source.sent.set(ordinal, { payload, atMs: nowMs });
+    for (const old of source.sent.keys()) {
+      if ((source.sent.get(old)?.atMs ?? nowMs) > nowMs - WINDOW_MS) break;
+      source.sent.delete(old);
+    }
+    this.#toAll((other) => other.#receive(group, this, ordinal, payload));
+    this.#heartbeat(group, source, FIRST_HEARTBEAT_MS);
+    this.#lan.hooks.sent?.(this.machine, group);
+    return ordinal;
+  }
+
+  tag(group: Group, origins: readonly string[]): void {
+    this.#source(group).tagged = new Set(origins);
+  }
+
+  join(group: Group): Promise<void> {
+    const { wires } = this.#lan;
+    if (!this.#joined.has(group)) {
+      this.#joined.set(group, this.#clock.nowMs() + wires.random() * wires.weather.joinMs);
+    }
+    return new Promise((resolve) => void this.#clock.after(wires.delayMs(), resolve));
+  }
+
+  leave(group: Group): void {
+    this.#joined.delete(group);
+    for (const key of [...this.#heard.keys()]) {
+      if (key.endsWith(`/${group}`)) this.#heard.delete(key);
+    }
+  }
+
+  /** The number that the next TPDU of ours to a group will have. */
+  position(group: Group): number {
+    const { first, lead } = this.#source(group);
+    return plus(first, lead + 1);
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    return {};
+  }
+
+  close(): Promise<void> {
+    this.#lan.endpoints.delete(this);
+    for (const source of this.#sources.values()) source.cancelHeartbeat();
+    return Promise.resolve();
+  }
+
+  #source(group: Group): SourceStream {
+    let source = this.#sources.get(group);
+    if (!source) {
+      source = {
+        first: Math.floor(this.#lan.wires.random() * 2 ** 32),
+        sent: new Map(),
+        lead: 0,
+        tagged: new Set(),
+        cancelHeartbeat: () => {},
+      };
+      this.#sources.set(group, source);
+    }
+    return source;
+  }
+
+  /** Does something at every other machine that it gets through to, after the wire's delay. */
+  #toAll(fn: (other: SimulatedBackbone) => void): void {
+    const { wires, endpoints } = this.#lan;
+    for (const other of endpoints) {
+      if (other === this || !wires.passes(this.machine, other.machine)) continue;
+      wires.clock.after(wires.delayMs(), () => other.#clock.run(() => fn(other)));
+    }
+  }
+
+  /** Says how far the stream is: soon after data, then ever more rarely. */
+  #heartbeat(group: Group, source: SourceStream, inMs: number): void {
+    source.cancelHeartbeat();
+    source.cancelHeartbeat = this.#clock.after(inMs, () => {
+      const { lead } = source;
+      this.#toAll((other) => other.#receive(group, this, lead));
+      this.#heartbeat(group, source, Math.min(2 * inMs, AMBIENT_MS));
+    });
+  }
+
+  /** Data, or without a payload a heartbeat. */
+  #receive(group: Group, from: SimulatedBackbone, ordinal: number, payload?: Uint8Array): void {
+    const nowMs = this.#clock.nowMs();
+    if ((this.#joined.get(group) ?? Infinity) > nowMs) return;
+    const key = `${from.origin}/${group}`;
+    let heard = this.#heard.get(key);
+    if (!heard || heard.heardMs < nowMs - EXPIRY_MS) {
+      const next = payload ? ordinal : ordinal + 1;
+      heard = newHeard(next, nowMs);
+      this.#heard.set(key, heard);
+    }
+    heard.heardMs = nowMs;
+    heard.lead = Math.max(heard.lead, ordinal);
+    if (payload && ordinal >= heard.next) heard.arrived.set(ordinal, payload);
+    this.#hand(group, from, heard);
+    for (let missing = heard.next; missing <= heard.lead; missing++) {
+      this.#ask(group, from, heard, missing);
+    }
+    if (!payload) this.#acknowledgeSoon(group, from, heard);
+  }
+
+  /** Asks for a repair, until it comes, or the source says that it is over, or nobody answers for too long. */
+  #ask(group: Group, from: SimulatedBackbone, heard: HeardStream, ordinal: number): void {
+    if (heard.arrived.has(ordinal) || heard.lost.has(ordinal) || heard.asking.has(ordinal)) return;
+    heard.asking.add(ordinal);
+    const sinceMs = this.#clock.nowMs();
+    const { wires } = this.#lan;
+    const attempt = () => {
+      const slowMs = wires.random() < wires.weather.slow ? wires.weather.slowMs : 0;
+      this.#clock.after(REPAIR_MS.least + wires.random() * (REPAIR_MS.spread + slowMs), () => {
+        if (this.#heard.get(`${from.origin}/${group}`) !== heard) return;
+        const answer = ordinal < heard.next ? "late" : this.#repair(group, from, ordinal, sinceMs);
+        if (answer === "again") return attempt();
+        heard.asking.delete(ordinal);
+        if (answer === "lost") heard.lost.add(ordinal);
+        else if (answer !== "late") heard.arrived.set(ordinal, answer);
+        this.#hand(group, from, heard);
+      });
+    };
+    attempt();
+  }
+
+  #repair(
+    group: Group,
+    from: SimulatedBackbone,
+    ordinal: number,
+    sinceMs: number,
+  ): Uint8Array | "lost" | "again" {
+    const { wires, endpoints } = this.#lan;
+    const nowMs = this.#clock.nowMs();
+    const answers = endpoints.has(from) && !from.#clock.isDead && !from.#clock.isStopped &&
+      wires.passes(this.machine, from.machine) && wires.passes(from.machine, this.machine);
+    const sent = from.#source(group).sent.get(ordinal);
+    if (answers && sent && sent.atMs > nowMs - WINDOW_MS) return sent.payload;
+    return nowMs - sinceMs > WINDOW_MS || (answers && !sent) ? "lost" : "again";
+  }
+
+  /** Hands on what is next, and tells of what will not come. */
+  #hand(group: Group, from: SimulatedBackbone, heard: HeardStream): void {
+    for (;;) {
+      const payload = heard.arrived.get(heard.next);
+      if (payload) {
+        heard.arrived.delete(heard.next++);
+        this.#events.message(group, from.origin, payload);
+        this.#acknowledgeSoon(group, from, heard);
+      } else if (heard.lost.has(heard.next)) {
+        const { first } = from.#source(group);
+        const start = heard.next;
+        while (heard.lost.delete(heard.next)) heard.next++;
+        heard.wholeFrom = heard.next;
+        const range = { from: plus(first, start), to: plus(first, heard.next - 1) };
+        this.#events.lost(group, from.origin, range);
+      } else return;
+    }
+  }
+
+  #acknowledgeSoon(group: Group, from: SimulatedBackbone, heard: HeardStream): void {
+    if (heard.ackDue || !from.#source(group).tagged.has(this.origin)) return;
+    heard.ackDue = true;
+    this.#clock.after(ACK_MS, () => {
+      heard.ackDue = false;
+      const { wires, hooks } = this.#lan;
+      const { wholeFrom, next } = heard;
+      if (next <= wholeFrom || !wires.passes(this.machine, from.machine)) return;
+      wires.clock.after(wires.delayMs(), () =>
+        from.#clock.run(() => {
+          if (!from.#source(group).tagged.has(this.origin)) return;
+          from.#events.acknowledged?.(group, this.origin, wholeFrom, next - 1);
+          hooks.acknowledged?.(from.machine, group);
+        }));
+    });
+  }
+}
+
+function newHeard(next: number, heardMs: number): HeardStream {
+  return {
+    next,
+    lead: next - 1,
+    wholeFrom: next,
+    arrived: new Map(),
+    asking: new Set(),
+    lost: new Set(),
+    ackDue: false,
+    heardMs,
+  };
+}

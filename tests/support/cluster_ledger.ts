@@ -1,0 +1,96 @@
+/**
+ * What happened to a cluster, as its users saw it: what was answered, what every subscriber got, and what went wrong on
+ * purpose. Times are milliseconds of any one clock; the simulator and the chaos run both write it.
+ *
+ * @module
+ */
+import type { Range, Vector } from "../../relay/protocol/message.ts";
+import type { AckLevel, GapReason } from "../../relay/protocol/upstream.ts";
+
+/** One attempt to publish. What is published twice under one key has the same data. */
+export interface Publish {
+  /** Unique, but for attempts with the same key. */
+  readonly data: string;
+  readonly channel: string;
+  /** Where it was attempted. */
+  readonly node: string;
+  readonly atMs: number;
+  readonly key?: string;
+  /** What it must follow: positions of its slot, which its publisher had from its own subscription. */
+  readonly after?: Vector;
+  answer?: Answer;
+}
+
+/** How an attempt was answered; without an answer nobody knows. */
+export type Answer =
+  | { readonly atMs: number; readonly id: string; readonly level: AckLevel }
+  | { readonly atMs: number; readonly code: string };
+
+/** What a subscriber saw, in order. */
+export type Seen =
+  /** It was connected; `fresh` without a cursor. */
+  | {
+    readonly type: "opened";
+    readonly atMs: number;
+    readonly node: string;
+    readonly fresh: boolean;
+  }
+  | { readonly type: "closed"; readonly atMs: number }
+  | {
+    readonly type: "message";
+    readonly atMs: number;
+    readonly id: string;
+    readonly channel: string;
+    readonly data: string;
+    readonly cursor: string;
+  }
+  | {
+    readonly type: "gap";
+    readonly atMs: number;
+    readonly channel: string;
+    readonly reason: GapReason;
+    /** Empty where nobody can tell. */
+    readonly missing: readonly Range[];
+  }
+  | { readonly type: "stale" | "fresh"; readonly atMs: number; readonly channel: string };
+
+/** One subscriber over all its connections. */
+export interface Subscriber {
+  readonly name: string;
+  readonly channels: readonly string[];
+  readonly seen: Seen[];
+}
+
+/** What was done to the cluster. A crash lasts until it is re-replicated, or for no time. */
+export interface Fault {
+  readonly kind: "crash" | "cut" | "pause" | "tables";
+  readonly node: string;
+  readonly fromMs: number;
+  toMs: number;
+}
+
+/** The whole record. */
+export interface Ledger {
+  readonly publishes: Publish[];
+  readonly subscribers: Subscriber[];
+  readonly faults: Fault[];
+  /** When everything answered `replicated` was seen to be on two live relays again, at least. */
+  readonly wholeMs: number[];
+  /** Ids that a live relay held at the end. */
+  readonly held: Set<string>;
+  /** Of a channel. */
+  readonly retention: { readonly maxCount: number; readonly maxAgeMs: number };
+  endMs: number;
+}
+
+export function newLedger(retention: Ledger["retention"]): Ledger {
+  return {
+    publishes: [],
+    subscribers: [],
+    faults: [],
+    wholeMs: [],
+    held: new Set(),
+    retention,
+    endMs: 0,
+  };
+}
