@@ -5,14 +5,15 @@
  */
 import type { Clock } from "../backbone/clock.ts";
 import { Membership } from "./machines/membership.ts";
-import { type Announcement, encodeAnnouncement } from "./protocol/frames.ts";
+import { type Announcement, encodeAnnouncement } from "./protocol/announcement.ts";
+import { SESSION_VERSION } from "./protocol/frames.ts";
 import type { Origin } from "./protocol/message.ts";
 
 export interface AnnouncerOptions {
   readonly clock: Clock;
   readonly origin: Origin;
   /** What this relay says of itself now. */
-  readonly self: () => Omit<Announcement, "origin" | "solicit">;
+  readonly self: () => Omit<Announcement, "origin" | "version" | "hears" | "solicit" | "leaving">;
   readonly send: (announcement: Uint8Array) => void;
   readonly joined: (peer: Announcement) => void;
   readonly left: (peer: Announcement) => void;
@@ -77,7 +78,11 @@ export class Announcer {
     const nowMs = clock.nowMs();
     this.#membership.handleTimeout(nowMs);
     const due = this.#membership.pollAnnouncement(nowMs);
-    if (due) send(encodeAnnouncement({ origin, ...self(), ...due }));
+    if (due) {
+      const hears = this.#membership.peers.map((peer) => peer.origin);
+      const own = { origin, version: SESSION_VERSION, leaving: false };
+      send(encodeAnnouncement({ ...self(), ...own, hears, ...due }));
+    }
     this.#tell();
     this.#cancel?.();
     const inMs = Math.max(1, this.#membership.nextTimeoutMs() - nowMs);

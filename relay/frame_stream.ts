@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { FrameReader } from "./protocol/frame_reader.ts";
-import { encodeFrame, type Frame } from "./protocol/frames.ts";
+import { type FrameLimits, FrameReader } from "./protocol/frame_reader.ts";
+import { encodeFrame } from "./protocol/frame_writer.ts";
+import type { Frame } from "./protocol/frames.ts";
 import type { ByteConn } from "./transport.ts";
 
 const READ_BYTES = 64 * 1024;
@@ -29,11 +30,10 @@ export class FrameStream {
 
   /**
    * The frames as they come, until either side closes.
-   * @param maxUnfinishedBytes see {@link FrameReader}.
    * @throws {DecodeError}
    */
-  async *frames(maxUnfinishedBytes?: number): AsyncGenerator<Frame, void> {
-    const reader = new FrameReader(maxUnfinishedBytes);
+  async *frames(limits?: FrameLimits): AsyncGenerator<Frame, void> {
+    const reader = new FrameReader(limits);
     const buffer = new Uint8Array(READ_BYTES);
     for (let length; (length = await this.#read(buffer)) !== null;) {
       yield* reader.push(buffer.subarray(0, length));

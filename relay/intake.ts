@@ -10,7 +10,7 @@ import type { Announcer } from "./announcer.ts";
 import type { Logs } from "./logs.ts";
 import type { Origins } from "./origins.ts";
 import { decodeMessage } from "./protocol/codec.ts";
-import { decodeAnnouncement } from "./protocol/frames.ts";
+import { decodeAnnouncement } from "./protocol/announcement.ts";
 import type { RelayLog } from "./relay.ts";
 import type { Sync } from "./sync.ts";
 

@@ -5,19 +5,17 @@
  */
 import type { Clock } from "../backbone/clock.ts";
 import { FrameStream } from "./frame_stream.ts";
+import type { Announcement } from "./protocol/announcement.ts";
 import {
-  type Announcement,
   type Frame,
   type Hello,
   type OriginsFrame,
   type Pull,
+  SESSION_VERSION,
 } from "./protocol/frames.ts";
 import type { CatchUp } from "./protocol/log/catch_up.ts";
 import { MAX_UINT32 } from "./protocol/wire.ts";
 import type { PeerTransport } from "./transport.ts";
-
-/** Version of the session protocol; a relay of another one is not asked. */
-export const SESSION_VERSION = 1;
 
 /** A peer that says nothing for so long while an answer is due is given up. */
 const SILENCE_MS = 5000;

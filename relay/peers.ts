@@ -8,8 +8,15 @@ import type { GroupTable } from "../backbone/registry/group_table.ts";
 import { FrameStream } from "./frame_stream.ts";
 import type { Logs } from "./logs.ts";
 import type { Origins } from "./origins.ts";
-import { PeerLink, SESSION_VERSION } from "./peer_link.ts";
-import type { Announcement, Frame, Hello, Pull } from "./protocol/frames.ts";
+import { PeerLink } from "./peer_link.ts";
+import type { Announcement } from "./protocol/announcement.ts";
+import {
+  type Frame,
+  type Hello,
+  MAX_FRAME_BYTES,
+  type Pull,
+  SESSION_VERSION,
+} from "./protocol/frames.ts";
 import type { CatchUp } from "./protocol/log/catch_up.ts";
 import type { Vector } from "./protocol/message.ts";
 import type { ByteConn, PeerListener, PeerTransport } from "./transport.ts";
@@ -102,7 +109,9 @@ export class Peers {
     try {
       waitIdle();
       // Who asks sends no catch-ups: nothing of any is kept.
-      for await (const frame of session.frames(0)) {
+      for await (
+        const frame of session.frames({ frameBytes: MAX_FRAME_BYTES, unfinishedBytes: 0 })
+      ) {
         await session.send(this.#answers(frame));
         waitIdle();
       }
@@ -132,7 +141,7 @@ export class Peers {
         const catchUp = log.catchUp(frame.slots.get(slot) ?? NOTHING, clock.nowMs());
         yield { type: "catch_up", id: frame.id, catchUp };
       }
-      yield { type: "pull_done", id: frame.id };
+      yield { type: "pull_done", id: frame.id, positions: new Map() };
     } else {
       throw new Error(`a peer that asks does not send ${frame.type}`);
     }

@@ -15,7 +15,7 @@ import { newOrigin } from "./new_origin.ts";
 import { Origins, REMEMBER_MS } from "./origins.ts";
 import { Pace } from "./pace.ts";
 import { Peers } from "./peers.ts";
-import type { Announcement } from "./protocol/frames.ts";
+import type { Announcement } from "./protocol/announcement.ts";
 import type { Origin } from "./protocol/message.ts";
 import type { Upstream } from "./protocol/upstream.ts";
 import { Publisher } from "./publisher.ts";
@@ -101,7 +101,17 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
       clock,
       origin: node.origin,
       self: () => {
-        return { node: id, region, ...address, groups: groups.heard, tableEpoch: table.epoch };
+        return {
+          node: id,
+          region,
+          ...address,
+          groups: groups.heard,
+          tableEpoch: table.epoch,
+          holds: [],
+          ready: [],
+          tableHash: 0,
+          load: 0,
+        };
       },
       send: (announcement) => void backbone.send(CONTROL, announcement),
       joined: (peer) => {

@@ -8,8 +8,9 @@ import type { Group } from "../backbone/backbone.ts";
 import type { Clock } from "../backbone/clock.ts";
 import type { GroupTable } from "../backbone/registry/group_table.ts";
 import type { Logs } from "./logs.ts";
+import type { Announcement } from "./protocol/announcement.ts";
 import type { CatchUp } from "./protocol/log/catch_up.ts";
-import type { Announcement, Pull } from "./protocol/frames.ts";
+import type { Pull } from "./protocol/frames.ts";
 import type { Origin, Range, Vector } from "./protocol/message.ts";
 
 export interface SyncOptions {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Announcement } from "../protocol/frames.ts";
+import type { Announcement } from "../protocol/announcement.ts";
 
 /** Timers of the view, in milliseconds. */
 export interface MembershipTimers {

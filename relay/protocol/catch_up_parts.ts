@@ -1,49 +1,35 @@
 /**
- * A catch-up on the wire. It may be as large as a log, so it is cut into parts of about 1 MiB: the lists of all parts
- * together are the lists of the answer, whichever of them a part brings.
+ * A catch-up on the wire. It may be as large as a log, and travels in parts.
  *
  * @module
  */
 import { isName, MAX_CHANNEL_BYTES } from "./channel.ts";
 import { readMessage, writeMessage } from "./codec.ts";
+import type { CatchUpFrame } from "./frames.ts";
 import type { AgedMessage, CatchUp } from "./log/catch_up.ts";
 import type { Message, Origin, Range, Seq, Vector } from "./message.ts";
+import { add, append, inParts, type Part, type WriteItem } from "./parts.ts";
 import { SLOT_COUNT, slotOf } from "./slot.ts";
-import { DecodeError, MAX_UINT32, type WireReader, WireWriter } from "./wire.ts";
-
-/** A part is closed once it has reached this: it takes this and one item at most. */
-const PART_BYTES = 1024 * 1024;
+import { DecodeError, MAX_UINT32, type WireReader, type WireWriter } from "./wire.ts";
 
 /** Encodes a catch-up for the pull named `id`, part by part as they are asked for. */
-export function* catchUpParts(
+export function catchUpParts(
   id: number,
   catchUp: CatchUp,
 ): Generator<Uint8Array<ArrayBuffer>, void> {
-  let writer = beginPart(id, catchUp.slot);
-  for (const write of items(catchUp)) {
-    if (writer.pos >= PART_BYTES) {
-      writer.writeBooleanField(3, true);
-      yield writer.bytes();
-      writer = beginPart(id, catchUp.slot);
-    }
-    write(writer);
-  }
-  yield writer.bytes();
-}
-
-function beginPart(id: number, slot: number): WireWriter {
-  const writer = new WireWriter();
-  writer.writeVarintField(1, id);
-  writer.writeVarintField(2, slot);
-  return writer;
+  const begin = (writer: WireWriter) => {
+    writer.writeVarintField(1, id);
+    writer.writeVarintField(2, catchUp.slot);
+  };
+  return inParts(begin, 3, items(catchUp));
 }
 
 /** The items of all lists, each as what writes it. */
-function* items(catchUp: CatchUp): Generator<(writer: WireWriter) => void, void> {
+function* items(catchUp: CatchUp): Generator<WriteItem, void> {
   yield (writer) => writer.positions(4, catchUp.start);
   for (const entry of catchUp.messages) yield (writer) => writeEntry(writer, 5, entry);
   for (const entry of catchUp.held) yield (writer) => writeEntry(writer, 6, entry);
-  for (const range of catchUp.lost) yield (writer) => writeRange(writer, range);
+  for (const range of catchUp.lost) yield (writer) => writeRange(writer, 7, range);
   for (const [channel, floor] of catchUp.floors) {
     yield (writer) => writeFloor(writer, channel, floor);
   }
@@ -51,15 +37,17 @@ function* items(catchUp: CatchUp): Generator<(writer: WireWriter) => void, void>
   yield (writer) => writer.positions(10, catchUp.idleMs);
 }
 
-function writeEntry(writer: WireWriter, tag: number, { message, ageMs }: AgedMessage): void {
+/** Writes an Entry. */
+export function writeEntry(writer: WireWriter, tag: number, { message, ageMs }: AgedMessage): void {
   writer.nested(tag, () => {
     writer.nested(1, () => writeMessage(writer, message));
     writer.writeVarintField(2, Math.round(ageMs));
   });
 }
 
-function writeRange(writer: WireWriter, { origin, from, to }: Range): void {
-  writer.nested(7, () => {
+/** Writes a Range. */
+export function writeRange(writer: WireWriter, tag: number, { origin, from, to }: Range): void {
+  writer.nested(tag, () => {
     writer.origin(1, origin);
     writer.writeVarintField(2, from);
     writer.writeVarintField(3, to);
@@ -74,7 +62,7 @@ function writeFloor(writer: WireWriter, channel: string, floor: Vector): void {
 }
 
 /** One part, or several that were joined. */
-export class CatchUpDraft {
+export class CatchUpDraft implements Part<CatchUpFrame> {
   id = 0;
   slot = 0;
   /** Another part follows. */
@@ -94,20 +82,19 @@ export class CatchUpDraft {
     return draft;
   }
 
-  /** Adds the part that follows. @throws {DecodeError} if it brings again what may be there once. */
   join(part: CatchUpDraft): void {
     this.more = part.more;
     add(this.#start, part.#start);
-    for (const entry of part.#messages) this.#messages.push(entry);
-    for (const entry of part.#held) this.#held.push(entry);
-    for (const range of part.#lost) this.#lost.push(range);
+    append(this.#messages, part.#messages);
+    append(this.#held, part.#held);
+    append(this.#lost, part.#lost);
     add(this.#floors, part.#floors);
     add(this.#end, part.#end);
     add(this.#idleMs, part.#idleMs);
   }
 
-  /** The whole, checked. @throws {DecodeError} if something in it is of another slot. */
-  finish(): CatchUp {
+  /** @throws {DecodeError} if something in it is of another slot. */
+  finish(): CatchUpFrame {
     for (const { message } of this.#messages) this.#check(message.slot);
     for (const { message } of this.#held) this.#check(message.slot);
     for (const channel of this.#floors.keys()) {
@@ -115,7 +102,7 @@ export class CatchUpDraft {
       if (!isName(channel, MAX_CHANNEL_BYTES)) throw new DecodeError("a channel's name is invalid");
       this.#check(slotOf(channel));
     }
-    return {
+    const catchUp = {
       slot: this.slot,
       start: this.#start,
       messages: this.#messages,
@@ -125,6 +112,7 @@ export class CatchUpDraft {
       end: this.#end,
       idleMs: this.#idleMs,
     };
+    return { type: "catch_up", id: this.id, catchUp };
   }
 
   #check(slot: number): void {
@@ -167,15 +155,8 @@ export class CatchUpDraft {
   }
 }
 
-/** Moves what `from` names into `into`, which must not name it yet. */
-function add<K, V>(into: Map<K, V>, from: ReadonlyMap<K, V>): void {
-  for (const [key, value] of from) {
-    if (into.has(key)) throw new DecodeError("a catch-up names something twice");
-    into.set(key, value);
-  }
-}
-
-function readEntry(reader: WireReader): AgedMessage {
+/** Reads an Entry. */
+export function readEntry(reader: WireReader): AgedMessage {
   let message: Message | undefined;
   let ageMs = 0;
   reader.nested((tag) => {
@@ -186,7 +167,8 @@ function readEntry(reader: WireReader): AgedMessage {
   return { message, ageMs };
 }
 
-function readRange(reader: WireReader): Range {
+/** Reads a Range. */
+export function readRange(reader: WireReader): Range {
   let origin: Origin | undefined;
   let from = 0, to = 0;
   reader.nested((tag) => {

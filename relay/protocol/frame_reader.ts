@@ -4,22 +4,24 @@
  * @module
  */
 import { CatchUpDraft } from "./catch_up_parts.ts";
-import {
-  type CatchUpFrame,
-  type Frame,
-  FRAME_HEADER_BYTES,
-  FRAME_TAGS,
-  MAX_FRAME_BYTES,
-  readHello,
-  readOrigins,
-  readPull,
-  readPullDone,
-} from "./frames.ts";
-import { SLOT_COUNT } from "./slot.ts";
+import { readWhole } from "./frame_bodies.ts";
+import { DigestDraft, PullDraft, PushDraft } from "./frame_parts.ts";
+import { type Frame, FRAME_HEADER_BYTES, FRAME_TAGS, MAX_FRAME_BYTES } from "./frames.ts";
 import { DecodeError, decoding, WireReader } from "./wire.ts";
 
-/** Bytes of unfinished catch-ups at most: an answer holds no more than all logs of a relay may. */
-const MAX_UNFINISHED_BYTES = 256 * 1024 * 1024;
+/** How large a peer may make what it sends; beyond, it is refused. */
+export interface FrameLimits {
+  /** Bytes of one frame, at most {@link MAX_FRAME_BYTES}. */
+  readonly frameBytes: number;
+  /** Bytes of frames whose last part is still to come. */
+  readonly unfinishedBytes: number;
+}
+
+/** To the side that asks: an answer holds no more than all logs of a relay may. */
+export const ANSWER_LIMITS: FrameLimits = {
+  frameBytes: MAX_FRAME_BYTES,
+  unfinishedBytes: 256 * 1024 * 1024,
+};
 
 /** What a part counts for beyond its bytes, so that many small ones are bounded too. */
 const PART_OVERHEAD_BYTES = 1024;
@@ -30,13 +32,17 @@ export class FrameReader {
   #headerFilled = 0;
   #body: Uint8Array<ArrayBuffer> | undefined;
   #bodyFilled = 0;
-  readonly #unfinished = new Map<number, { readonly draft: CatchUpDraft; bytes: number }>();
+  readonly #unfinished = new Map<string, { readonly draft: AnyPart; bytes: number }>();
   #unfinishedBytes = 0;
-  readonly #maxUnfinishedBytes: number;
+  #limits: FrameLimits;
 
-  /** @param maxUnfinishedBytes what catch-ups may take whose last part is still to come; 0 where none is expected. */
-  constructor(maxUnfinishedBytes = MAX_UNFINISHED_BYTES) {
-    this.#maxUnfinishedBytes = maxUnfinishedBytes;
+  constructor(limits: FrameLimits = ANSWER_LIMITS) {
+    this.#limits = limits;
+  }
+
+  /** Holds for what begins from now on. */
+  setLimits(limits: FrameLimits): void {
+    this.#limits = limits;
   }
 
   /** Takes what arrived and gives the frames that it completes. It must be drained; then the bytes may be reused. @throws {DecodeError} */
@@ -55,7 +61,7 @@ export class FrameReader {
     this.#headerFilled += taken.length;
     if (this.#headerFilled === FRAME_HEADER_BYTES) {
       const length = new DataView(this.#header.buffer).getUint32(0);
-      if (length > MAX_FRAME_BYTES) throw new DecodeError("not a frame: it is too large");
+      if (length > this.#limits.frameBytes) throw new DecodeError("not a frame: it is too large");
       this.#body = new Uint8Array(length);
       this.#bodyFilled = 0;
     }
@@ -75,36 +81,47 @@ export class FrameReader {
     return decoding("a frame", () => this.#decode(body));
   }
 
-  /** Undefined for a frame of a kind that is not known here, and for a part that others follow. */
+  /** Undefined for a part that others follow. */
   #decode(body: Uint8Array): Frame | undefined {
     const reader = new WireReader(body);
-    let frame: Frame | undefined;
+    let frame: Frame | undefined, known = false;
     reader.fields((tag) => {
-      if (tag === FRAME_TAGS.hello) frame = readHello(reader);
-      else if (tag === FRAME_TAGS.pull) frame = readPull(reader);
-      else if (tag === FRAME_TAGS.catch_up) {
-        frame = this.#join(CatchUpDraft.read(reader), body.length);
-      } else if (tag === FRAME_TAGS.pull_done) frame = readPullDone(reader);
-      else if (tag === FRAME_TAGS.origins) frame = readOrigins(reader);
+      const part = readPart(tag, reader);
+      frame = part ? this.#join(tag, part, body.length) : readWhole(tag, reader);
+      known ||= part !== undefined || frame !== undefined;
     });
+    if (!known) throw new DecodeError("it is of no known kind");
     return frame;
   }
 
-  #join(part: CatchUpDraft, bodyBytes: number): CatchUpFrame | undefined {
-    const key = part.id * SLOT_COUNT + part.slot;
+  #join(tag: number, part: AnyPart, bodyBytes: number): Frame | undefined {
+    const key = `${tag} ${part.id} ${"slot" in part ? part.slot : ""}`;
     const begun = this.#unfinished.get(key);
-    begun?.draft.join(part);
+    // Of one tag, and so of one class.
+    begun?.draft.join(part as never);
     const whole = begun ?? { draft: part, bytes: 0 };
     if (part.more) {
       const bytes = bodyBytes + PART_OVERHEAD_BYTES;
       whole.bytes += bytes;
       this.#unfinishedBytes += bytes;
-      if (this.#unfinishedBytes > this.#maxUnfinishedBytes) throw new DecodeError("it never ends");
+      if (this.#unfinishedBytes > this.#limits.unfinishedBytes) {
+        throw new DecodeError("it never ends");
+      }
       this.#unfinished.set(key, whole);
       return undefined;
     }
     this.#unfinished.delete(key);
     this.#unfinishedBytes -= whole.bytes;
-    return { type: "catch_up", id: part.id, catchUp: whole.draft.finish() };
+    return whole.draft.finish();
   }
+}
+
+type AnyPart = CatchUpDraft | PullDraft | DigestDraft | PushDraft;
+
+function readPart(tag: number, reader: WireReader): AnyPart | undefined {
+  if (tag === FRAME_TAGS.catch_up) return CatchUpDraft.read(reader);
+  if (tag === FRAME_TAGS.pull) return PullDraft.read(reader);
+  if (tag === FRAME_TAGS.digest) return DigestDraft.read(reader);
+  if (tag === FRAME_TAGS.push) return PushDraft.read(reader);
+  return undefined;
 }

@@ -5,7 +5,7 @@ import { CONTROL, Intake } from "../../relay/intake.ts";
 import { Logs } from "../../relay/logs.ts";
 import { Origins } from "../../relay/origins.ts";
 import { encodeMessage } from "../../relay/protocol/codec.ts";
-import { encodeAnnouncement } from "../../relay/protocol/frames.ts";
+import { encodeAnnouncement } from "../../relay/protocol/announcement.ts";
 import { slotOf } from "../../relay/protocol/slot.ts";
 import { Sync } from "../../relay/sync.ts";
 import { announcement } from "../support/announcement.ts";
@@ -21,7 +21,7 @@ function setUp() {
   const announcer = new Announcer({
     clock,
     origin: LOG_OPTIONS.self,
-    self: () => ({ node: "n", region: "r", host: "h", port: 1, groups: [], tableEpoch: 0 }),
+    self: () => announcement(A),
     send: () => {},
     joined: ({ origin }) => said.push(`joined ${origin}`),
     left: ({ origin }) => said.push(`left ${origin}`),

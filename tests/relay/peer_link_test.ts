@@ -5,8 +5,8 @@
  */
 import assert from "node:assert/strict";
 import { PeerLink } from "../../relay/peer_link.ts";
-import type { Announcement } from "../../relay/protocol/frames.ts";
 import { tcpTransport } from "../../relay/transport.ts";
+import { announcement } from "../support/announcement.ts";
 import { VirtualClock } from "../support/virtual_clock.ts";
 
 const ORIGIN = "AAAAAAAA";
@@ -23,16 +23,7 @@ interface Fixture {
 async function linked(run: (fixture: Fixture) => Promise<void>): Promise<void> {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const clock = new VirtualClock(), sessions: Deno.Conn[] = [];
-  const peer: Announcement = {
-    origin: ORIGIN,
-    node: "peer",
-    region: "local",
-    host: "127.0.0.1",
-    port: listener.addr.port,
-    groups: [],
-    tableEpoch: 0,
-    solicit: false,
-  };
+  const peer = announcement(ORIGIN, { port: listener.addr.port });
   const hello = { type: "hello", version: 1, origin: "BBBBBBBB", node: "asker" } as const;
   const link = new PeerLink(peer, {
     clock,

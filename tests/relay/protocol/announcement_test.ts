@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { decodeAnnouncement, encodeAnnouncement } from "../../../relay/protocol/frames.ts";
+import { decodeAnnouncement, encodeAnnouncement } from "../../../relay/protocol/announcement.ts";
 import { DecodeError } from "../../../relay/protocol/wire.ts";
 import { seededRandom } from "../../support/random.ts";
 import { flipped, int, pick, randomAnnouncement, randomBytes } from "./samples.ts";

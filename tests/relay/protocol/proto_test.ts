@@ -2,12 +2,9 @@ import assert from "node:assert/strict";
 import { PbfReader, PbfWriter } from "pbf";
 import { decodeMessage, encodeMessage } from "../../../relay/protocol/codec.ts";
 import { FrameReader } from "../../../relay/protocol/frame_reader.ts";
-import {
-  decodeAnnouncement,
-  encodeAnnouncement,
-  encodeFrame,
-  FRAME_HEADER_BYTES,
-} from "../../../relay/protocol/frames.ts";
+import { decodeAnnouncement, encodeAnnouncement } from "../../../relay/protocol/announcement.ts";
+import { encodeFrame } from "../../../relay/protocol/frame_writer.ts";
+import { FRAME_HEADER_BYTES } from "../../../relay/protocol/frames.ts";
 import { seededRandom } from "../../support/random.ts";
 import { randomAnnouncement, randomFrame, randomMessage } from "./samples.ts";
 

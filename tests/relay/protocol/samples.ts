@@ -4,10 +4,19 @@
  * @module
  */
 import { DIGITS } from "../../../relay/protocol/base64url.ts";
-import type { Announcement, Frame } from "../../../relay/protocol/frames.ts";
+import type { Announcement } from "../../../relay/protocol/announcement.ts";
+import { type Digest, type Frame, NONCE_BYTES } from "../../../relay/protocol/frames.ts";
 import type { AgedMessage, CatchUp } from "../../../relay/protocol/log/catch_up.ts";
-import type { Message, Origin, Range, Seq } from "../../../relay/protocol/message.ts";
+import { type ErrorCode, ERRORS } from "../../../relay/protocol/errors.ts";
+import {
+  type Message,
+  messageId,
+  type Origin,
+  type Range,
+  type Seq,
+} from "../../../relay/protocol/message.ts";
 import { SLOT_COUNT, slotOf } from "../../../relay/protocol/slot.ts";
+import type { AckLevel, Draft } from "../../../relay/protocol/upstream.ts";
 import { MAX_UINT32 } from "../../../relay/protocol/wire.ts";
 
 export type Random = () => number;
@@ -112,9 +121,53 @@ export function randomAnnouncement(random: Random): Announcement {
     host: "127.0.0.1",
     port: 1 + int(random, 65535),
     groups: some(random, 32, () => int(random, 33)),
+    holds: some(random, 32, () => int(random, 33)),
+    ready: some(random, 32, () => int(random, 33)),
+    hears: some(random, 5, () => randomOrigin(random)),
     tableEpoch: randomNumber(random),
+    tableHash: int(random, MAX_UINT32),
+    load: randomNumber(random),
     solicit: random() < 0.5,
+    leaving: random() < 0.5,
+    version: int(random, 9),
   };
+}
+
+export function randomRange(random: Random): Range {
+  const from = randomNumber(random, 1);
+  const to = Math.min(from + int(random, 5), Number.MAX_SAFE_INTEGER);
+  return { origin: randomOrigin(random), from, to };
+}
+
+export function randomDigest(random: Random): Digest {
+  return {
+    groups: some(random, 5, () => int(random, 33)),
+    entries: randomSlots(random, 5).map((slot) => ({
+      slot,
+      vector: randomVector(random, 3),
+      lost: some(random, 2, () => randomRange(random)),
+    })),
+    equal: randomSlots(random, 5),
+  };
+}
+
+export function randomDraft(random: Random): Draft {
+  const channel = `c${randomText(random, 20)}`;
+  const after = new Map([[slotOf(channel), randomVector(random, 3)]]);
+  return {
+    channel,
+    data: randomData(random, 60),
+    ...(random() < 0.5 && { event: `e${randomText(random, 10)}` }),
+    ...(random() < 0.5 && { key: `k${randomText(random, 10)}` }),
+    ...(random() < 0.5 && after.get(slotOf(channel))?.size &&
+      { after: { slots: after, asOfMs: undefined } }),
+    ...(random() < 0.5 && { order: "total" as const }),
+    ...(random() < 0.5 && { ack: randomLevel(random) }),
+  };
+}
+
+export function randomLevel(random: Random): AckLevel {
+  return pick(random, ["accepted", "replicated", "archived"]);
 }
 
 export function randomCatchUp(random: Random): CatchUp {
@@ -124,20 +177,12 @@ export function randomCatchUp(random: Random): CatchUp {
     message: randomMessage(random, channel()),
     ageMs: randomNumber(random),
   });
-  const range = (): Range => {
-    const from = randomNumber(random, 1);
-    return {
-      origin: randomOrigin(random),
-      from,
-      to: Math.min(from + int(random, 5), Number.MAX_SAFE_INTEGER),
-    };
-  };
   return {
     slot: slotOf(`{${tag}}`),
     start: randomVector(random, 3),
     messages: some(random, 4, entry),
     held: some(random, 2, entry),
-    lost: some(random, 3, range),
+    lost: some(random, 3, () => randomRange(random)),
     floors: new Map(
       some(random, 3, () => [pick(random, ["", channel()]), randomVector(random, 3)]),
     ),
@@ -147,20 +192,64 @@ export function randomCatchUp(random: Random): CatchUp {
 }
 
 export function randomFrame(random: Random): Frame {
+  const id = int(random, MAX_UINT32);
+  const bytes = (length: number) => Uint8Array.from({ length }, () => int(random, 256));
+  const name = () => `n${randomText(random, 10)}`;
   return pick<() => Frame>(random, [
-    () => ({ type: "hello", version: 1 + int(random, 9), origin: randomOrigin(random), node: "a" }),
     () => ({
-      type: "pull",
-      id: int(random, MAX_UINT32),
-      groups: some(random, 5, () => int(random, 33)),
-      slots: new Map(randomSlots(random, 5).map((slot) => [slot, randomVector(random, 3)])),
+      type: "hello",
+      version: 1 + int(random, 9),
+      origin: randomOrigin(random),
+      node: name(),
+      ...(random() < 0.5 && { nonce: bytes(NONCE_BYTES) }),
     }),
-    () => ({ type: "catch_up", id: int(random, MAX_UINT32), catchUp: randomCatchUp(random) }),
-    () => ({ type: "pull_done", id: int(random, MAX_UINT32) }),
+    () => ({ type: "proof", keyId: int(random, 128), mac: bytes(32) }),
+    () => ({ type: "bye", reason: name() }),
+    () => ({ type: "credit", bytes: int(random, MAX_UINT32) }),
     () => ({
       type: "origins",
       heard: [...randomVector(random, 5)].map(([origin, ageMs]) => ({ origin, ageMs })),
     }),
+    () => ({
+      type: "pull",
+      id,
+      groups: some(random, 5, () => int(random, 33)),
+      slots: new Map(randomSlots(random, 5).map((slot) => [slot, randomVector(random, 3)])),
+    }),
+    () => ({ type: "catch_up", id, catchUp: randomCatchUp(random) }),
+    () => ({
+      type: "pull_done",
+      id,
+      positions: new Map(some(random, 3, () => [int(random, 33), int(random, MAX_UINT32)])),
+    }),
+    () => ({ type: "digest", id, digest: randomDigest(random) }),
+    () => ({
+      type: "push",
+      id,
+      messages: some(random, 3, () => {
+        return { message: randomMessage(random), ageMs: randomNumber(random) };
+      }),
+    }),
+    () => ({ type: "held", id, held: random() < 0.5 }),
+    () => ({ type: "publish", id, draft: randomDraft(random) }),
+    () => {
+      const { origin, slot, seq, channel } = randomMessage(random);
+      const messageIdText = messageId({ origin, slot, seq });
+      return {
+        type: "published",
+        id,
+        published: { id: messageIdText, channel, ack: randomLevel(random) },
+      };
+    },
+    () => ({
+      type: "failed",
+      id,
+      code: pick(random, Object.keys(ERRORS) as ErrorCode[]),
+      message: name(),
+      ...(random() < 0.5 && { retryAfterS: int(random, 100) }),
+    }),
+    () => ({ type: "ping", id }),
+    () => ({ type: "pong", id }),
   ])();
 }
 

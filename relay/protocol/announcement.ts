@@ -1,0 +1,157 @@
+/**
+ * What a relay tells the LAN about itself on the control group (`Announcement` of `groundwave.proto`).
+ *
+ * @module
+ */
+import { isName, MAX_NAME_BYTES } from "./channel.ts";
+import type { Origin } from "./message.ts";
+import { DecodeError, decoding, MAX_UINT32, WireReader, WireWriter } from "./wire.ts";
+
+/** Multicast, alone in its payload. */
+export interface Announcement {
+  readonly origin: Origin;
+  /** Version of the session protocol that it speaks. */
+  readonly version: number;
+  /** The relay's name, for people. */
+  readonly node: string;
+  readonly region: string;
+  /** Where it accepts peer sessions. */
+  readonly host: string;
+  readonly port: number;
+  /** The groups it hears. */
+  readonly groups: readonly number[];
+  /** Groups of which it has anything in its logs. */
+  readonly holds: readonly number[];
+  /** Groups of which it is a ready custodian. */
+  readonly ready: readonly number[];
+  /** Whom it hears by multicast. */
+  readonly hears: readonly Origin[];
+  /** Of its table of slots and groups. */
+  readonly tableEpoch: number;
+  /** Of what that table says; 32 bits. */
+  readonly tableHash: number;
+  /** Messages published here per second, rounded. */
+  readonly load: number;
+  /** It asks everybody to announce themselves now. */
+  readonly solicit: boolean;
+  /** Goodbye: it is about to close. */
+  readonly leaving: boolean;
+}
+
+const MAX_GROUP = 0xffff;
+const MAX_PORT = 0xffff;
+
+/** Entries of each of its lists at most. */
+const MAX_LISTED = 4096;
+
+/** Encodes an announcement whose names were checked at start. */
+export function encodeAnnouncement(announcement: Announcement): Uint8Array<ArrayBuffer> {
+  const writer = new WireWriter(128);
+  writer.origin(1, announcement.origin);
+  writer.text(2, announcement.node);
+  writer.text(3, announcement.region);
+  writer.text(4, announcement.host);
+  writer.writeVarintField(5, announcement.port);
+  writer.writePackedVarint(6, [...announcement.groups]);
+  writer.writeVarintField(7, announcement.tableEpoch);
+  if (announcement.solicit) writer.writeBooleanField(8, true);
+  for (const origin of announcement.hears) writer.origin(9, origin);
+  writer.writePackedVarint(10, [...announcement.holds]);
+  writer.writePackedVarint(11, [...announcement.ready]);
+  writer.writeVarintField(12, announcement.tableHash);
+  writer.writeVarintField(13, announcement.load);
+  if (announcement.leaving) writer.writeBooleanField(14, true);
+  writer.writeVarintField(15, announcement.version);
+  return writer.bytes();
+}
+
+/** @throws {DecodeError} */
+export function decodeAnnouncement(bytes: Uint8Array): Announcement {
+  return decoding("an announcement", () => {
+    const draft = new AnnouncementDraft();
+    const reader = new WireReader(bytes);
+    reader.fields((tag) => draft.read(tag, reader));
+    return draft.finish();
+  });
+}
+
+/** An announcement while its fields come in, in any order. */
+class AnnouncementDraft {
+  #origin: Origin | undefined;
+  readonly #names = { node: "", region: "", host: "" };
+  readonly #numbers = { port: 0, tableEpoch: 0, tableHash: 0, load: 0, version: 0 };
+  readonly #flags = { solicit: false, leaving: false };
+  readonly #groups: number[] = [];
+  readonly #holds: number[] = [];
+  readonly #ready: number[] = [];
+  readonly #hears: Origin[] = [];
+
+  read(tag: number, reader: WireReader): void {
+    switch (tag) {
+      case 1:
+        this.#origin = reader.origin();
+        break;
+      case 2:
+        this.#names.node = reader.text(MAX_NAME_BYTES);
+        break;
+      case 3:
+        this.#names.region = reader.text(MAX_NAME_BYTES);
+        break;
+      case 4:
+        this.#names.host = reader.text(MAX_NAME_BYTES);
+        break;
+      case 5:
+        this.#numbers.port = reader.uint(MAX_PORT);
+        break;
+      case 6:
+        reader.uints(MAX_GROUP, this.#groups);
+        break;
+      case 7:
+        this.#numbers.tableEpoch = reader.uint(Number.MAX_SAFE_INTEGER);
+        break;
+      case 8:
+        this.#flags.solicit = reader.uint(1) === 1;
+        break;
+      case 9:
+        this.#hears.push(reader.origin());
+        break;
+      case 10:
+        reader.uints(MAX_GROUP, this.#holds);
+        break;
+      case 11:
+        reader.uints(MAX_GROUP, this.#ready);
+        break;
+      case 12:
+        this.#numbers.tableHash = reader.uint(MAX_UINT32);
+        break;
+      case 13:
+        this.#numbers.load = reader.uint(Number.MAX_SAFE_INTEGER);
+        break;
+      case 14:
+        this.#flags.leaving = reader.uint(1) === 1;
+        break;
+      case 15:
+        this.#numbers.version = reader.uint(MAX_UINT32);
+        break;
+    }
+  }
+
+  finish(): Announcement {
+    if (this.#origin === undefined) throw new DecodeError("it names no origin");
+    if (this.#numbers.port === 0) throw new DecodeError("it names no port");
+    for (const name of Object.values(this.#names)) {
+      if (isName(name, MAX_NAME_BYTES)) continue;
+      throw new DecodeError("a name is empty or has control characters");
+    }
+    const lists = {
+      groups: this.#groups,
+      holds: this.#holds,
+      ready: this.#ready,
+      hears: this.#hears,
+    };
+    for (const list of Object.values(lists)) {
+      if (list.length > MAX_LISTED) throw new DecodeError("a list is too long");
+    }
+    return { origin: this.#origin, ...this.#names, ...this.#numbers, ...this.#flags, ...lists };
+  }
+}
