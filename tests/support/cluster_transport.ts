@@ -92,7 +92,7 @@ export class Tcp {
 
 /** The address of a machine's interface, and back. */
 export function hostOf(machine: number): string {
-  return `10.0.0.${machine + 1}`;
+  return `127.0.0.${machine + 1}`;
 }
 
 function machineOf(host: string): number {

@@ -1,0 +1,128 @@
+/**
+ * One machine of a simulated cluster, and the relay that runs on it or does not.
+ *
+ * @module
+ */
+import { originText } from "../../relay/protocol/base64url.ts";
+import { GroundwaveError } from "../../relay/protocol/errors.ts";
+import type { Origin } from "../../relay/protocol/message.ts";
+import type { Draft, Published } from "../../relay/protocol/upstream.ts";
+import { type Relay, type Retention, startRelay } from "../../relay/relay.ts";
+import { SimulatedBackbone } from "./cluster_backbone.ts";
+import { ProcessClock } from "./cluster_time.ts";
+import { hostOf, type Party } from "./cluster_transport.ts";
+import type { ClusterWorld } from "./cluster_world.ts";
+import { seededRandom } from "./random.ts";
+
+const WALL_MS = Date.UTC(2026, 0, 1);
+
+export interface MachineOptions {
+  readonly world: ClusterWorld;
+  readonly number: number;
+  readonly retention: Retention;
+  readonly groupCount: number;
+  readonly seed: number;
+}
+
+/** A relay's process. */
+interface Process extends Party {
+  readonly origin: Origin;
+  relay: Relay | undefined;
+  backbone: SimulatedBackbone | undefined;
+}
+
+export class Machine {
+  readonly number: number;
+  readonly name: string;
+  process: Process | undefined;
+  /** How far its wall clock is off, in milliseconds. */
+  skewMs = 0;
+  readonly #options: MachineOptions;
+  #starts = 0;
+
+  constructor(options: MachineOptions) {
+    this.#options = options;
+    this.number = options.number;
+    this.name = `n${options.number}`;
+  }
+
+  get isUp(): boolean {
+    return this.process !== undefined;
+  }
+
+  /** The relay that serves here, if it does. */
+  get relay(): Relay | undefined {
+    return this.process?.relay;
+  }
+
+  start(): void {
+    if (this.process) return;
+    const { world, retention, groupCount, seed } = this.#options;
+    const random = seededRandom(seed * 7919 + this.number * 101 + ++this.#starts);
+    const origin = originText(Uint8Array.from({ length: 6 }, () => Math.floor(random() * 256)));
+    const clock = new ProcessClock(world.clock);
+    const process: Process = {
+      ...{ machine: this.number, clock, origin, relay: undefined, backbone: undefined },
+    };
+    this.process = process;
+    world.note(`${this.name} starts as ${origin}`);
+    const starting = startRelay({
+      ...{ interface: hostOf(this.number), groupBase: "239.192.7.0", groupCount, groupPort: 3055 },
+      ...{
+        id: this.name,
+        region: "local",
+        credentials: undefined,
+        clock,
+        random,
+        origin,
+        retention,
+      },
+      wallMs: () => WALL_MS + world.clock.nowMs() + this.skewMs,
+      log: (level, message, fields) =>
+        process === this.process && world.note(`${this.name} ${level}: ${message} ${tell(fields)}`),
+      transport: world.tcp.transport(process),
+      openBackbone: (_, events) => {
+        const { multicast } = world;
+        const backbone = new SimulatedBackbone(multicast, this.number, clock, origin, events);
+        process.backbone = backbone;
+        return Promise.resolve(backbone);
+      },
+    });
+    void starting.then((relay) => void (process.relay = relay));
+  }
+
+  /** The process is gone from one moment to the next. */
+  kill(): void {
+    const { process } = this;
+    this.process = undefined;
+    if (!process) return;
+    process.clock.kill();
+    if (process.backbone) this.#options.world.multicast.endpoints.delete(process.backbone);
+    this.#options.world.tcp.died(process);
+  }
+
+  /** Says goodbye and hands over; resolves when that is done. */
+  async leave(): Promise<void> {
+    const { process } = this;
+    this.#options.world.note(`${this.name} leaves`);
+    await process?.relay?.close();
+    if (this.process === process) this.kill();
+  }
+
+  /** Tells the answer of a relay that lives to give it. */
+  publish(draft: Draft, answered: (answer: Published | GroundwaveError) => void): void {
+    const { process } = this;
+    const { relay } = process ?? {};
+    if (!process || !relay) return answered(new GroundwaveError("unavailable", "it is down"));
+    const tell = (answer: Published | GroundwaveError) => {
+      if (!process.clock.isDead) answered(answer);
+    };
+    process.clock.run(() => {
+      relay.upstream.publish(draft).then(tell, (error) => tell(GroundwaveError.from(error)));
+    });
+  }
+}
+
+function tell(fields: Readonly<Record<string, unknown>> = {}): string {
+  return Object.entries(fields).map(([name, value]) => `${name}=${value}`).join(" ");
+}

@@ -1,0 +1,172 @@
+/**
+ * A cluster of whole relays in virtual time: what {@link startRelay} composes, over simulated wires, with users who
+ * publish and subscribe, and a ledger of what became of it.
+ *
+ * @module
+ */
+import { parseCursor } from "../../relay/protocol/cursor.ts";
+import { GroundwaveError } from "../../relay/protocol/errors.ts";
+import { slotOf } from "../../relay/protocol/slot.ts";
+import type { AckLevel, Draft } from "../../relay/protocol/upstream.ts";
+import type { Retention } from "../../relay/relay.ts";
+import { Multicast } from "./cluster_backbone.ts";
+import { Wires } from "./cluster_lan.ts";
+import { type Fault, type Ledger, newLedger, type Publish } from "./cluster_ledger.ts";
+import { Machine } from "./cluster_machine.ts";
+import { SimulatedSubscriber } from "./cluster_subscriber.ts";
+import { runUntil } from "./cluster_time.ts";
+import { Tcp } from "./cluster_transport.ts";
+import { seededRandom } from "./random.ts";
+import { VirtualClock } from "./virtual_clock.ts";
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly machines: number;
+  readonly retention?: Retention;
+  readonly groupCount?: number;
+}
+
+/** What a publisher asks for beyond a channel. */
+export interface PublishOptions {
+  /** It answers what this subscriber has seen. */
+  readonly after?: SimulatedSubscriber;
+  readonly key?: string;
+  readonly ack?: AckLevel;
+  /** What was published under the key before. */
+  readonly data?: string;
+}
+
+export class ClusterWorld {
+  readonly clock = new VirtualClock();
+  readonly random: () => number;
+  readonly wires: Wires;
+  readonly multicast: Multicast;
+  readonly tcp: Tcp;
+  readonly machines: readonly Machine[];
+  readonly subscribers: SimulatedSubscriber[] = [];
+  readonly ledger: Ledger;
+  /** What happened, a line each: the same for the same seed. */
+  readonly trace: string[] = [];
+  #published = 0;
+
+  constructor({ seed, machines, retention, groupCount = 4 }: WorldOptions) {
+    this.random = seededRandom(seed);
+    this.wires = new Wires(this.clock, seededRandom(seed + 1));
+    this.multicast = new Multicast(this.wires);
+    this.tcp = new Tcp(this.wires);
+    const kept = retention ?? { maxCount: 1000, maxAgeMs: 300_000 };
+    this.ledger = newLedger(kept);
+    const machine = (number: number) =>
+      new Machine({ world: this, number, retention: kept, groupCount, seed });
+    this.machines = Array.from({ length: machines }, (_, number) => machine(number));
+  }
+
+  note(line: string): void {
+    this.trace.push(`${this.clock.nowMs().toFixed(2).padStart(9)} ${line}`);
+  }
+
+  machine(number: number): Machine {
+    const machine = this.machines[number];
+    if (!machine) throw new RangeError(`there is no machine ${number}`);
+    return machine;
+  }
+
+  /** Lets time pass. */
+  run(ms: number): Promise<void> {
+    return runUntil(this.clock, this.clock.nowMs() + ms);
+  }
+
+  /** Starts a relay on each machine, and waits until they know each other. */
+  async startAll(): Promise<void> {
+    for (const machine of this.machines) machine.start();
+    await this.run(1000);
+  }
+
+  subscribe(
+    channels: readonly string[],
+    machine: number,
+    options: { readonly keepsIds?: boolean; readonly slow?: number } = {},
+  ): SimulatedSubscriber {
+    const name = `s${this.subscribers.length}`;
+    const subscriber = new SimulatedSubscriber({ world: this, name, channels, ...options });
+    this.subscribers.push(subscriber);
+    this.ledger.subscribers.push(subscriber.record);
+    subscriber.connect(machine);
+    return subscriber;
+  }
+
+  /** Publishes; nobody waits for the answer. */
+  publish(number: number, channel: string, options: PublishOptions = {}): Publish {
+    const machine = this.machine(number);
+    const { key, ack } = options;
+    const after = options.after?.cursor ? parseCursor(options.after.cursor) : undefined;
+    const positions = after?.slots.get(slotOf(channel));
+    const data = options.data ?? `m${++this.#published}`;
+    const publish: Publish = {
+      ...{ data, channel, node: machine.name, atMs: this.clock.nowMs() },
+      ...(key === undefined ? {} : { key }),
+      ...(positions ? { after: positions } : {}),
+    };
+    this.ledger.publishes.push(publish);
+    const draft: Draft = {
+      ...{ channel, data },
+      ...(key === undefined ? {} : { key }),
+      ...(ack === undefined ? {} : { ack }),
+      ...(after ? { after } : {}),
+    };
+    machine.publish(draft, (answer) => {
+      const atMs = this.clock.nowMs();
+      publish.answer = answer instanceof GroundwaveError
+        ? { atMs, code: answer.code }
+        : { atMs, id: answer.id, level: answer.ack };
+      const said = answer instanceof GroundwaveError ? answer.code : `${answer.id} ${answer.ack}`;
+      this.note(`${machine.name} answers ${data} on ${channel}: ${said}`);
+    });
+    return publish;
+  }
+
+  /** The relay's process dies, and its machine lives on. */
+  crash(number: number): void {
+    const machine = this.machine(number);
+    if (!machine.isUp) return;
+    this.fault("crash", machine.name).toMs = this.clock.nowMs();
+    this.note(`${machine.name} crashes`);
+    machine.kill();
+    for (const subscriber of this.subscribers) subscriber.lost(machine);
+  }
+
+  /** Cuts one way between machines; answers how to mend it. */
+  cut(from: number, to: number): () => void {
+    this.note(`cut ${from} > ${to}`);
+    this.wires.cut(from, to);
+    const fault = this.fault("cut", `${from}>${to}`);
+    return () => {
+      if (fault.toMs !== Infinity) return;
+      this.note(`heal ${from} > ${to}`);
+      this.wires.heal(from, to);
+      fault.toMs = this.clock.nowMs();
+    };
+  }
+
+  /** Stops a process as by SIGSTOP; answers how to let it go on. */
+  pause(number: number): () => void {
+    const machine = this.machine(number);
+    this.note(`${machine.name} stops`);
+    const { process } = machine;
+    if (!process) return () => {};
+    process.clock.stop();
+    const fault = this.fault("pause", machine.name);
+    return () => {
+      if (fault.toMs !== Infinity) return;
+      this.note(`${machine.name} goes on`);
+      process.clock.resume();
+      fault.toMs = this.clock.nowMs();
+    };
+  }
+
+  fault(kind: Fault["kind"], node: string): Fault {
+    const fault: Fault = { kind, node, fromMs: this.clock.nowMs(), toMs: Infinity };
+    this.ledger.faults.push(fault);
+    return fault;
+  }
+}
