@@ -6,6 +6,7 @@
  */
 import { parseCursor } from "../../relay/protocol/cursor.ts";
 import { GroundwaveError } from "../../relay/protocol/errors.ts";
+import { messageId } from "../../relay/protocol/message.ts";
 import { slotOf } from "../../relay/protocol/slot.ts";
 import type { AckLevel, Draft } from "../../relay/protocol/upstream.ts";
 import type { Retention } from "../../relay/relay.ts";
@@ -133,6 +134,31 @@ export class ClusterWorld {
     this.note(`${machine.name} crashes`);
     machine.kill();
     for (const subscriber of this.subscribers) subscriber.lost(machine);
+  }
+
+  /** The relay says goodbye, and is gone. */
+  async leave(number: number): Promise<void> {
+    const machine = this.machine(number);
+    await machine.leave();
+    for (const subscriber of this.subscribers) subscriber.lost(machine);
+  }
+
+  /** Ends the record: notes what the relays still hold, and stops them. */
+  async close(): Promise<void> {
+    this.ledger.endMs = this.clock.nowMs();
+    const channels = [...new Set(this.ledger.publishes.map(({ channel }) => channel))];
+    for (const { relay } of this.machines) {
+      for (const channel of channels) {
+        void relay?.upstream.read({ channels: [channel], start: "earliest", limit: 10_000 })
+          .then(({ events }) => {
+            for (const event of events) {
+              if (event.type === "message") this.ledger.held.add(messageId(event.message));
+            }
+          });
+      }
+    }
+    await this.run(3000);
+    for (const machine of this.machines) machine.kill();
   }
 
   /** Cuts one way between machines; answers how to mend it. */
