@@ -26,6 +26,8 @@ const NOWHERE: Vector = new Map();
 
 interface Slot {
   readonly log: SlotLog;
+  /** Added to the version of the log, which begins anew with each log of a slot. */
+  readonly version: number;
   /** The wake-up it is listed under, in quanta; undefined when it needs none. */
   wakeAt: number | undefined;
   bytes: number;
@@ -37,6 +39,8 @@ export class Logs {
   readonly #slots = new Map<number, Slot>();
   readonly #wakes = new Map<number, Set<number>>();
   readonly #cancels = new Map<number, () => void>();
+  /** Above every version that a log let go has had. */
+  #version = 0;
   #bytes = 0;
   #closed = false;
 
@@ -69,15 +73,24 @@ export class Logs {
     return this.peek(slot)?.vector ?? NOWHERE;
   }
 
+  /** Rises with whatever a peer that had all before could pull from a slot, whatever became of its log in between. */
+  versionOf(slot: number): number {
+    const { log, version = 0 } = this.#slots.get(slot) ?? {};
+    return version + (log?.version ?? 0);
+  }
+
   /** The slots that have a log. */
   slots(): readonly number[] {
     return [...this.#slots.keys()];
   }
 
-  /** Appends to the message's slot, and sees to what follows: wake-ups and the bound of bytes. */
-  append(message: Message): ReturnType<SlotLog["append"]> {
+  /**
+   * Appends to the message's slot what arrived in the LAN `ageMs` ago, and sees to what follows: wake-ups and the bound of
+   * bytes.
+   */
+  append(message: Message, ageMs = 0): ReturnType<SlotLog["append"]> {
     const slot = this.#slot(message.slot);
-    const result = slot.log.append(message, this.#options.clock.nowMs());
+    const result = slot.log.append(message, this.#options.clock.nowMs(), ageMs);
     if (result !== "duplicate") this.#settle(slot, message.slot);
     return result;
   }
@@ -101,7 +114,8 @@ export class Logs {
   #slot(number: number): Slot {
     let slot = this.#slots.get(number);
     if (!slot) {
-      slot = { log: new SlotLog(number, this.#options.log), wakeAt: undefined, bytes: 0 };
+      const log = new SlotLog(number, this.#options.log);
+      slot = { log, version: this.#version, wakeAt: undefined, bytes: 0 };
       this.#slots.set(number, slot);
     }
     return slot;
@@ -144,6 +158,7 @@ export class Logs {
 
   #letGo(slot: Slot, number: number): void {
     this.#bytes -= slot.bytes;
+    this.#version = Math.max(this.#version, slot.version + slot.log.version + 1);
     this.#slots.delete(number);
   }
 

@@ -48,6 +48,7 @@ export class SlotLog {
   readonly #vector: Map<Origin, Seq>;
   readonly #retention: Retention;
   readonly #origins: Origins;
+  #version = 0;
 
   constructor(slot: number, options: LogOptions) {
     this.slot = slot;
@@ -73,6 +74,11 @@ export class SlotLog {
   /** Highest contiguous seq by origin, marks counting as passed; the serving relay at 0 if it published nothing. A view. */
   get vector(): Vector {
     return this.#vector;
+  }
+
+  /** Rises with whatever a peer that had all before could pull. */
+  get version(): number {
+    return this.#version;
   }
 
   /** What it retains, roughly. */
@@ -264,6 +270,7 @@ export class SlotLog {
 
   #advance(origin: Origin, seq: Seq): void {
     this.#vector.set(origin, seq);
+    this.#version++;
     this.#holds.passed(origin, seq);
   }
 
@@ -307,6 +314,7 @@ export class SlotLog {
     const { origin, seq } = message;
     const index = this.#timeline.findMark(origin, seq);
     this.#marks.unmark({ origin, from: seq, to: seq });
+    this.#version++;
     const mark = index === undefined ? undefined : this.#timeline.at(index);
     const fits = index !== undefined && mark !== undefined &&
       (!message.after || unmetBy(message, this.#timeline.vectorAt(index)).length === 0);
