@@ -187,6 +187,7 @@ class Judged {
     for (const [origin, seq] of message.publish.after ?? []) {
       for (const earlier of follows.upTo(message.slot, origin, seq)) {
         if (earlier === message || !this.#isDue(earlier) || this.#gotMs.has(earlier.id)) continue;
+        if (this.#isDestroyed(earlier)) continue;
         if (this.#isAnnounced(earlier) || this.#excuses.cutOff(message.publish)) continue;
         this.#complain("after", atMs, `${id} came before ${earlier.id}`);
       }
@@ -251,7 +252,7 @@ class Judged {
 
   /** For over 5 s connected, without it, and told nothing. */
   #judgeDelay(message: Known, toldMs: number): void {
-    const sinceMs = Math.min(message.replicatedMs, message.firstSeenMs);
+    const sinceMs = Math.min(message.answeredMs, message.firstSeenMs);
     if (this.#isDestroyed(message)) return;
     for (const { node, fromMs, toMs } of this.#sessions) {
       const lateMs = Math.max(sinceMs, fromMs) + BEHIND_MS + SLACK_MS;

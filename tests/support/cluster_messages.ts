@@ -14,6 +14,8 @@ export interface Known {
   readonly origin: Origin;
   readonly seq: Seq;
   readonly publish: Publish;
+  /** When it was answered, at any level. */
+  answeredMs: number;
   /** When it was answered `replicated`, if it was. */
   replicatedMs: number;
   /** When the first subscriber had it. */
@@ -32,7 +34,8 @@ export function messagesOf(
     if (had) return had.publish.data === publish.data ? had : undefined;
     const place = parseMessageId(id);
     if (!place || place.slot !== slotOf(publish.channel)) return undefined;
-    const made = { id, ...place, publish, replicatedMs: Infinity, firstSeenMs: Infinity };
+    const never = { answeredMs: Infinity, replicatedMs: Infinity, firstSeenMs: Infinity };
+    const made = { id, ...place, publish, ...never };
     known.set(id, made);
     return made;
   };
@@ -44,7 +47,10 @@ export function messagesOf(
     if (!message) {
       const what = `${publish.data} was answered with ${answer.id}, which is another's`;
       invented(undefined, answer.atMs, what);
-    } else if (answer.level !== "accepted") {
+      continue;
+    }
+    message.answeredMs = Math.min(message.answeredMs, answer.atMs);
+    if (answer.level !== "accepted") {
       message.replicatedMs = Math.min(message.replicatedMs, answer.atMs);
     }
   }
