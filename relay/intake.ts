@@ -9,9 +9,12 @@ import { lengthOf, type SqnRange } from "../backbone/pgm/serial.ts";
 import type { Announcer } from "./announcer.ts";
 import type { Logs } from "./logs.ts";
 import type { Origins } from "./origins.ts";
-import { decodeMessage } from "./protocol/codec.ts";
 import { decodeAnnouncement } from "./protocol/announcement.ts";
+import { decodeMessage } from "./protocol/codec.ts";
+import type { AgedMessage } from "./protocol/log/catch_up.ts";
+import type { Message } from "./protocol/message.ts";
 import type { RelayLog } from "./relay.ts";
+import type { Replication } from "./replication.ts";
 import type { Sync } from "./sync.ts";
 
 /** The group of announcements. */
@@ -26,6 +29,9 @@ export interface IntakeOptions {
   readonly sync: Sync;
   readonly announcer: Announcer;
   readonly origins: Origins;
+  readonly replication: Pick<Replication, "acknowledged">;
+  /** Whether this relay is a ready custodian of a slot. */
+  readonly keeps: (slot: number) => boolean;
   readonly log: RelayLog;
 }
 
@@ -76,6 +82,10 @@ export class Intake implements BackboneEvents {
     if (peer && group !== CONTROL) void sync.groupFrom(group, peer);
   }
 
+  acknowledged(group: Group, origin: string, from: number, through: number): void {
+    this.#options.replication.acknowledged(group, origin, from, through);
+  }
+
   #announcement(origin: string, payload: Uint8Array): void {
     const { announcer, origins, clock } = this.#options;
     const announcement = decodeAnnouncement(payload);
@@ -84,11 +94,21 @@ export class Intake implements BackboneEvents {
     announcer.heard(announcement);
   }
 
+  /** Takes what a relay has pushed by unicast, unless this one is not a ready custodian of all of it. */
+  pushed(messages: readonly AgedMessage[]): boolean {
+    if (!messages.every(({ message }) => this.#options.keeps(message.slot))) return false;
+    for (const { message, ageMs } of messages) this.#append(message, ageMs);
+    return true;
+  }
+
   #message(origin: string, payload: Uint8Array): void {
-    const { announcer, logs, sync } = this.#options;
-    announcer.alive(origin);
-    const message = decodeMessage(payload);
-    const result = logs.append(message);
+    this.#options.announcer.alive(origin);
+    this.#append(decodeMessage(payload), 0);
+  }
+
+  #append(message: Message, ageMs: number): void {
+    const { logs, sync } = this.#options;
+    const result = logs.append(message, ageMs);
     this.counters[result] += 1;
     if (result === "held") sync.held(message.slot);
   }

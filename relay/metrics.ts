@@ -11,6 +11,7 @@ import type { Logs } from "./logs.ts";
 import type { Metric } from "./protocol/upstream.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Sync } from "./sync.ts";
+import type { Replication } from "./replication.ts";
 import type { RelayUpstream } from "./upstream.ts";
 
 /** Whatever counts. */
@@ -22,12 +23,14 @@ export interface MetricSources {
   readonly sync: Sync;
   readonly intake: Intake;
   readonly publisher: Publisher;
+  readonly replication: Replication;
   readonly upstream: RelayUpstream;
 }
 
 /** Reads every figure once. */
 export function collectMetrics(from: MetricSources): readonly Metric[] {
-  const { backbone, announcer, groups, logs, sync, intake, publisher, upstream } = from;
+  const { backbone, announcer, groups, logs, sync, intake, publisher, replication, upstream } =
+    from;
   const { delivered, duplicate, held, malformed, unrepaired } = intake.counters;
   const received = "Messages heard from other relays, by what the log made of them.";
   return [
@@ -35,8 +38,10 @@ export function collectMetrics(from: MetricSources): readonly Metric[] {
     gauge("relay_groups", "Multicast groups heard.", groups.heard.length),
     gauge("relay_slots", "Slots with a log.", logs.count),
     gauge("relay_log_bytes", "What all logs retain.", logs.bytes),
+    gauge("relay_publishes_pending", "Publishes that wait for a custodian.", replication.pending),
     gauge("relay_subscriptions", "Open subscriptions.", upstream.subscriptions),
     counter("relay_published_total", "Messages published here.", publisher.published),
+    counter("relay_pushed_total", "Messages pushed to custodians.", replication.pushes),
     counter("relay_received_total", received, delivered, { result: "delivered" }),
     counter("relay_received_total", received, duplicate, { result: "duplicate" }),
     counter("relay_received_total", received, held, { result: "held" }),

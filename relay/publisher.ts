@@ -1,5 +1,6 @@
 /**
- * Gives a draft its identity and puts it on the wire and into the log, in that order and in one turn of the loop.
+ * Gives a draft its identity and puts it on the wire and into the log, in that order and in one turn of the loop; then
+ * waits for the level that was asked for.
  *
  * @module
  */
@@ -10,8 +11,10 @@ import { encodeMessage } from "./protocol/codec.ts";
 import { GroundwaveError } from "./protocol/errors.ts";
 import { type Message, messageId, type Origin, type Vector } from "./protocol/message.ts";
 import { slotOf } from "./protocol/slot.ts";
-import { covers } from "./protocol/vector.ts";
 import type { AckLevel, Draft, Published } from "./protocol/upstream.ts";
+import { covers, mergeVectors } from "./protocol/vector.ts";
+import type { Replication } from "./replication.ts";
+import { TotalOrder } from "./total_order.ts";
 
 export interface PublisherOptions {
   readonly origin: Origin;
@@ -19,30 +22,36 @@ export interface PublisherOptions {
   readonly backbone: Pick<Backbone, "send">;
   readonly table: GroupTable;
   readonly logs: Logs;
+  readonly replication: Pick<Replication, "hasRoom" | "sent">;
   /** Wall-clock milliseconds. */
   readonly wallMs: () => number;
   /** Brings a slot up to what the relays in view hold. */
   readonly pull: (slot: number) => Promise<unknown>;
+  /** No other relay has been in view since the start, or for a while. */
+  readonly isAlone: () => boolean;
 }
 
-/** Levels beyond `accepted` need custodians or an archive, which this relay does not know of yet. */
-function unreached(level: Exclude<AckLevel, "accepted">): GroundwaveError {
-  const missing = level === "replicated" ? "no custodian is ready" : "no archive is configured";
-  return new GroundwaveError(`not_${level}`, `${missing}; nothing was published`, {
-    retryAfterS: 60,
-  });
+const NOWHERE: Vector = new Map();
+
+/** A message on the wire and in the log. */
+export interface Placed {
+  readonly message: Message;
+  /** Resolves when a ready custodian holds it. */
+  readonly replicated?: Promise<void>;
 }
 
 /** The publishing side of one relay. */
 export class Publisher {
   readonly #options: PublisherOptions;
   readonly #seqs = new Map<number, number>();
+  readonly #total: TotalOrder;
   /** By slot, the last publish that waits. */
   readonly #waiting = new Map<number, Promise<void>>();
   #published = 0;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
+    this.#total = new TotalOrder(options.origin);
   }
 
   /** Messages published since the start. */
@@ -50,25 +59,42 @@ export class Publisher {
     return this.#published;
   }
 
-  /** Publishes at level `accepted`; see {@link Upstream.publish}. */
+  /** Publishes under this relay's origin; see {@link Upstream.publish}. */
   async publish(draft: Draft): Promise<Published> {
-    if (draft.order !== undefined || draft.key !== undefined) {
-      const what = draft.key !== undefined ? "idempotency keys" : "total order";
-      throw new GroundwaveError("bad_request", `this relay does not offer ${what} yet`);
-    }
-    if (draft.ack !== undefined && draft.ack !== "accepted") throw unreached(draft.ack);
+    const ack = this.levelOf(draft.ack);
+    const { message, replicated } = await this.place(draft, ack);
+    await replicated;
+    return { id: messageId(message), channel: draft.channel, ack };
+  }
+
+  /**
+   * The level that a publish is to reach: what was asked for, or what this relay can promise now.
+   * @throws {GroundwaveError} `not_replicated`, `not_archived` for what cannot be reached; nothing is published then.
+   */
+  levelOf(ack: AckLevel | undefined): AckLevel {
+    if (ack === "archived") throw unreachable(ack, "no archive is configured");
+    const isAlone = this.#options.isAlone();
+    if (ack === "replicated" && isAlone) throw unreachable(ack, "no other relay is in view");
+    return ack ?? (isAlone ? "accepted" : "replicated");
+  }
+
+  /**
+   * Puts a message on the wire and into the log. Those of one slot keep the order of the calls.
+   * @throws {GroundwaveError} `window_full`
+   */
+  async place(draft: Draft, level: AckLevel): Promise<Placed> {
     const slot = slotOf(draft.channel);
     const stated = draft.after?.slots.get(slot);
     const earlier = this.#waiting.get(slot);
     if (!earlier && !(stated && this.#isAhead(slot, stated))) {
-      return this.#send(slot, draft, stated);
+      return this.#send(slot, draft, stated, level);
     }
     // Whoever published first comes first, also where it had to wait for what it answers.
     const turn = this.#await(slot, stated, earlier);
     this.#waiting.set(slot, turn);
     await turn;
     if (this.#waiting.get(slot) === turn) this.#waiting.delete(slot);
-    return this.#send(slot, draft, stated);
+    return this.#send(slot, draft, stated, level);
   }
 
   async #await(
@@ -85,43 +111,65 @@ export class Publisher {
     return !covers(this.#options.logs.vectorOf(slot), stated);
   }
 
-  /**
-   * `stated` cut to positions that are known to exist: one that nobody ever gives would hold the message back everywhere
-   * (model counter-example 1).
-   */
-  #existing(slot: number, stated: Vector): Vector {
-    const known = this.#options.logs.vectorOf(slot);
-    const cut = new Map<Origin, number>();
-    for (const [origin, seq] of stated) {
-      const upTo = Math.min(seq, known.get(origin) ?? 0);
-      if (upTo > 0) cut.set(origin, upTo);
-    }
-    return cut;
+  #send(slot: number, draft: Draft, stated: Vector | undefined, level: AckLevel): Placed {
+    const { backbone, table, logs, replication } = this.#options;
+    const waits = level !== "accepted";
+    if (waits && !replication.hasRoom) throw windowFull("too many publishes wait for custodians");
+    const message = this.#message(slot, draft, stated);
+    const group = table.groupOf(slot), payload = encodeMessage(message);
+    const ordinal = backbone.send(group, payload);
+    if (ordinal === 0) throw windowFull("the backbone cannot take more for now");
+    this.#seqs.set(slot, message.seq);
+    this.#published += 1;
+    if (draft.order) this.#total.sent(slot, message.after ?? NOWHERE);
+    logs.append(message);
+    if (!waits) return { message };
+    return { message, replicated: replication.sent(group, ordinal, payload.length, message) };
   }
 
-  #send(slot: number, draft: Draft, stated: Vector | undefined): Published {
-    const { origin, region, backbone, table, logs, wallMs } = this.#options;
-    const seq = (this.#seqs.get(slot) ?? 0) + 1;
-    const after = stated && this.#existing(slot, stated);
-    const message: Message = {
+  #message(slot: number, draft: Draft, stated: Vector | undefined): Message {
+    const { origin, region, wallMs } = this.#options;
+    const { channel, data, event, key } = draft;
+    const after = this.#after(slot, draft, stated);
+    return {
       slot,
       origin,
-      seq,
-      channel: draft.channel,
-      data: draft.data,
+      seq: (this.#seqs.get(slot) ?? 0) + 1,
+      channel,
+      data,
       timeMs: wallMs(),
       region,
-      ...(draft.event === undefined ? {} : { event: draft.event }),
+      ...(event === undefined ? {} : { event }),
+      ...(key === undefined ? {} : { key }),
       ...(after === undefined || after.size === 0 ? {} : { after }),
     };
-    if (!backbone.send(table.groupOf(slot), encodeMessage(message))) {
-      throw new GroundwaveError("window_full", "the backbone cannot take more for now", {
-        retryAfterS: 1,
-      });
-    }
-    this.#seqs.set(slot, seq);
-    this.#published += 1;
-    logs.append(message);
-    return { id: messageId(message), channel: draft.channel, ack: "accepted" };
   }
+
+  #after(slot: number, { order }: Draft, stated: Vector | undefined): Vector | undefined {
+    const known = this.#options.logs.vectorOf(slot);
+    const existing = stated && cutTo(known, stated);
+    if (order === undefined) return existing;
+    return mergeVectors(this.#total.next(slot, known), existing ?? NOWHERE);
+  }
+}
+
+/**
+ * `stated` cut to positions that are known to exist: one that nobody ever gives would hold the message back everywhere
+ * (model counter-example 1).
+ */
+function cutTo(known: Vector, stated: Vector): Vector {
+  const cut = new Map<Origin, number>();
+  for (const [origin, seq] of stated) {
+    const upTo = Math.min(seq, known.get(origin) ?? 0);
+    if (upTo > 0) cut.set(origin, upTo);
+  }
+  return cut;
+}
+
+function unreachable(level: Exclude<AckLevel, "accepted">, why: string): GroundwaveError {
+  return new GroundwaveError(`not_${level}`, `${why}; nothing was published`, { retryAfterS: 60 });
+}
+
+function windowFull(why: string): GroundwaveError {
+  return new GroundwaveError("window_full", why, { retryAfterS: 1 });
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Backbone, BackboneEvents } from "../backbone/backbone.ts";
+import type { Backbone, BackboneEvents, Group } from "../backbone/backbone.ts";
 import { type BackboneOptions, openBackbone } from "../backbone/endpoint.ts";
 import { staticGroups } from "../backbone/registry/static.ts";
 import { Announcer } from "./announcer.ts";
@@ -19,6 +19,7 @@ import type { Announcement } from "./protocol/announcement.ts";
 import type { Origin } from "./protocol/message.ts";
 import type { Upstream } from "./protocol/upstream.ts";
 import { Publisher } from "./publisher.ts";
+import { Replication } from "./replication.ts";
 import { Sync, type SyncOptions } from "./sync.ts";
 import { type PeerTransport, tcpTransport } from "./transport.ts";
 import { RelayUpstream } from "./upstream.ts";
@@ -128,7 +129,12 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   const ask: SyncOptions["ask"] = (peer, pull, answer) => peers.ask(peer, pull, answer);
   const view = { peers: () => announcer.peers, settled: announcer.settled };
   const sync = own(new Sync({ clock, logs, table, ask, ...view }));
-  const intake = new Intake({ clock, logs, sync, announcer, origins, log });
+  // Nobody is a custodian yet.
+  const ready = (_group: Group): readonly Origin[] => [];
+  const push = () => Promise.resolve(false);
+  const replication = own(new Replication({ clock, self: node.origin, ready, push }));
+  const keeps = (slot: number) => ready(table.groupOf(slot)).includes(node.origin);
+  const intake = new Intake({ clock, logs, sync, announcer, origins, replication, keeps, log });
   const warn = (advice: string) => log("warn", advice);
   const backbone = own(await open({ ...options, origin: node.origin, warn }, intake));
   const pace = new Pace(backbone, options.groupCount);
@@ -145,10 +151,12 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     backbone,
     table,
     logs,
+    replication,
     wallMs,
     pull: (slot) => sync.slotSoon(slot),
+    isAlone: () => true,
   });
-  const parts = { backbone, groups, logs, sync, announcer, intake, publisher };
+  const parts = { backbone, groups, logs, sync, announcer, intake, publisher, replication };
   const upstream: RelayUpstream = new RelayUpstream({
     node,
     clock,

@@ -40,6 +40,10 @@ function setUp() {
     said.push(text);
     details.push(fields);
   };
+  const replication = {
+    acknowledged: (...range: unknown[]) => said.push(`acknowledged ${range.join(" ")}`),
+  };
+  const keeps = (slot: number) => slot === message(A, 1).slot;
   return {
     clock,
     said,
@@ -48,7 +52,7 @@ function setUp() {
     logs,
     announcer,
     sync,
-    intake: new Intake({ clock, logs, sync, announcer, origins, log }),
+    intake: new Intake({ clock, logs, sync, announcer, origins, replication, keeps, log }),
   };
 }
 
@@ -104,4 +108,28 @@ Deno.test("what multicast lost is told with its range, and fetched from its sour
   ]);
   assert.equal(sync.counters.pulls, 1);
   announcer.close();
+});
+
+Deno.test("a push is taken whole, with its age, by a custodian of all of it; or not at all", () => {
+  const { clock, intake, logs } = setUp();
+  clock.advance(1000);
+  const kept = { message: message(A, 1), ageMs: 400 };
+  const other = { message: { ...message(A, 1, "b"), slot: slotOf("b") }, ageMs: 0 };
+  assert.equal(intake.pushed([kept, other]), false);
+  assert.equal(logs.count, 0);
+  assert.equal(intake.pushed([kept]), true);
+  assert.equal(
+    intake.pushed([kept, { message: message(A, 3), ageMs: 0 }]),
+    true,
+    "held is kept too",
+  );
+  assert.equal(logs.peek(kept.message.slot)?.oldestMs, 600);
+  assert.deepEqual([intake.counters.delivered, intake.counters.duplicate], [1, 1]);
+  assert.equal(intake.counters.held, 1);
+});
+
+Deno.test("acknowledgements are passed on", () => {
+  const { intake, said } = setUp();
+  intake.acknowledged(GROUP, A, 3, 7);
+  assert.deepEqual(said, [`acknowledged ${GROUP} ${A} 3 7`]);
 });

@@ -3,16 +3,19 @@ import { staticGroups } from "../../backbone/registry/static.ts";
 import { Logs } from "../../relay/logs.ts";
 import { decodeMessage } from "../../relay/protocol/codec.ts";
 import { GroundwaveError } from "../../relay/protocol/errors.ts";
+import type { Message } from "../../relay/protocol/message.ts";
 import { slotOf } from "../../relay/protocol/slot.ts";
 import { Publisher } from "../../relay/publisher.ts";
-import { A, LOG_OPTIONS, message } from "../support/slot_log.ts";
+import { A, B, LOG_OPTIONS, message } from "../support/slot_log.ts";
 import { VirtualClock } from "../support/virtual_clock.ts";
 
 const SELF = LOG_OPTIONS.self, SLOT = slotOf("a");
 
-/** A publisher over a wire that notes what it is given, or refuses it. */
+/** A publisher over a wire that notes what it is given, or refuses it; custodians hold what a test says. */
 function setUp(pull: () => Promise<unknown> = () => Promise.resolve()) {
-  const sent: string[] = [], wire = { full: false };
+  const sent: string[] = [], messages: Message[] = [];
+  const wire = { full: false }, company = { isAlone: true };
+  const replication = { hasRoom: true, held: Promise.resolve(), asked: [] as number[] };
   const logs = new Logs({ clock: new VirtualClock(), log: LOG_OPTIONS, maxBytes: 1_000_000 });
   const publisher = new Publisher({
     origin: SELF,
@@ -21,13 +24,25 @@ function setUp(pull: () => Promise<unknown> = () => Promise.resolve()) {
     logs,
     pull,
     wallMs: () => 0,
+    isAlone: () => company.isAlone,
+    replication: {
+      get hasRoom() {
+        return replication.hasRoom;
+      },
+      sent(_group, ordinal) {
+        replication.asked.push(ordinal);
+        return replication.held;
+      },
+    },
     backbone: {
       send(_group, payload) {
-        return wire.full ? 0 : sent.push(String(decodeMessage(payload).data));
+        if (wire.full) return 0;
+        messages.push(decodeMessage(payload));
+        return sent.push(String(messages.at(-1)?.data));
       },
     },
   });
-  return { publisher, logs, sent, wire };
+  return { publisher, logs, sent, messages, wire, company, replication };
 }
 
 function refusal(code: string) {
@@ -50,17 +65,57 @@ Deno.test("what the backbone refuses has no number, so that no hole is left", as
   assert.equal(publisher.published, 2);
 });
 
-Deno.test("what cannot be promised yet is refused, and nothing is published", async () => {
-  const { publisher, sent } = setUp();
+Deno.test("what cannot be promised is refused, and nothing is published", async () => {
+  const { publisher, sent, company, replication } = setUp();
   const draft = { channel: "a", data: "x" };
   await assert.rejects(
     publisher.publish({ ...draft, ack: "replicated" }),
     refusal("not_replicated"),
   );
+  company.isAlone = false;
   await assert.rejects(publisher.publish({ ...draft, ack: "archived" }), refusal("not_archived"));
-  await assert.rejects(publisher.publish({ ...draft, key: "k" }), refusal("bad_request"));
-  await assert.rejects(publisher.publish({ ...draft, order: "total" }), refusal("bad_request"));
+  replication.hasRoom = false;
+  await assert.rejects(publisher.publish(draft), refusal("window_full"));
   assert.deepEqual(sent, []);
+  assert.equal((await publisher.publish({ ...draft, ack: "accepted" })).ack, "accepted");
+});
+
+Deno.test("by default a relay promises what its company allows, and waits for it", async () => {
+  const { publisher, company, replication } = setUp();
+  const draft = { channel: "a", data: "x" };
+  assert.equal((await publisher.publish(draft)).ack, "accepted");
+  assert.deepEqual(replication.asked, []);
+  company.isAlone = false;
+  const held = Promise.withResolvers<void>();
+  replication.held = held.promise;
+  let answered = false;
+  const published = publisher.publish(draft).finally(() => answered = true);
+  await publisher.publish({ ...draft, ack: "accepted" });
+  assert.deepEqual([replication.asked, answered], [[2], false]);
+  held.resolve();
+  assert.equal((await published).ack, "replicated");
+  replication.held = Promise.reject(new GroundwaveError("not_replicated", "too late"));
+  await assert.rejects(publisher.publish(draft), refusal("not_replicated"));
+});
+
+Deno.test("in total order a message follows what its log has of others, each position once", async () => {
+  const { publisher, logs, messages, wire } = setUp();
+  const send = (order?: "total") =>
+    publisher.publish({ channel: "a", data: "x", ...order && { order } });
+  const append = (seq: number, origin = A) =>
+    void logs.append({ ...message(origin, seq), slot: SLOT });
+  append(1);
+  append(1, B);
+  wire.full = true;
+  await assert.rejects(send("total"));
+  wire.full = false;
+  await send("total");
+  await send("total");
+  append(2);
+  await send();
+  await send("total");
+  const stated = messages.map(({ after }) => [...after ?? []]);
+  assert.deepEqual(stated, [[[A, 1], [B, 1]], [], [], [[A, 2]]]);
 });
 
 Deno.test("publishes of a slot keep their order while the first waits for what it answers", async () => {

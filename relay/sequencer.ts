@@ -1,0 +1,204 @@
+/**
+ * Publishes with an idempotency key or in total order. The first ready custodian of the group gives them their place, so
+ * that a key is seen by one relay and an order comes from one; which relay that is, it is asked over the peer session
+ * (DESIGN "Idempotency-Key"). The next ready custodian acts where the first does not: it knows the keys from its log.
+ *
+ * @module
+ */
+import type { Group } from "../backbone/backbone.ts";
+import type { Clock } from "../backbone/clock.ts";
+import type { GroupTable } from "../backbone/registry/group_table.ts";
+import type { Logs } from "./logs.ts";
+import { GroundwaveError } from "./protocol/errors.ts";
+import type { Stored } from "./protocol/log/timeline.ts";
+import { type Message, messageId, type Origin } from "./protocol/message.ts";
+import { slotOf } from "./protocol/slot.ts";
+import type { AckLevel, Draft, Published } from "./protocol/upstream.ts";
+import type { Publisher } from "./publisher.ts";
+import type { Replication } from "./replication.ts";
+
+export interface SequencerOptions {
+  readonly clock: Clock;
+  readonly self: Origin;
+  readonly table: GroupTable;
+  readonly logs: Logs;
+  readonly publisher: Pick<Publisher, "publish" | "place" | "levelOf">;
+  readonly replication: Pick<Replication, "sentBefore">;
+  /** Resolves when the others have been found: before, nobody in view does not mean that there is nobody. */
+  readonly settled: Promise<void>;
+  /** The ready custodians of a group now, best first; this relay may be among them. */
+  readonly ready: (group: Group) => readonly Origin[];
+  /** Has another relay sequence a draft. Rejects with what it answered, or with another error if it did not answer. */
+  readonly ask: (sequencer: Origin, draft: Draft) => Promise<Published>;
+}
+
+/** A draft that has its level. */
+type Leveled = Draft & { readonly ack: AckLevel };
+
+/** What became of asking one relay. Only `answered` and `failed` are the publish's outcome. */
+type Outcome =
+  | { readonly type: "answered"; readonly published: Published }
+  | { readonly type: "failed"; readonly error: GroundwaveError }
+  /** It published nothing. */
+  | { readonly type: "refused" }
+  /** It may have published. */
+  | { readonly type: "lost" };
+
+/** A custodian that does not answer in this time is not waited for where the next one may be asked. */
+const RANK_MS = 500;
+/** Where it may not: longer than any publish takes there. */
+const ANSWER_MS = 4000;
+
+export class Sequencer {
+  readonly #options: SequencerOptions;
+  /** By channel and key, publishes on their way into the log. */
+  readonly #placing = new Map<string, Promise<Stored>>();
+
+  constructor(options: SequencerOptions) {
+    this.#options = options;
+  }
+
+  /** Publishes, here or at the relay that sequences; see `Upstream.publish`. */
+  async publish(draft: Draft): Promise<Published> {
+    const { publisher, settled, table, ready, self } = this.#options;
+    if (draft.key === undefined && draft.order === undefined) return publisher.publish(draft);
+    await settled;
+    const leveled = { ...draft, ack: publisher.levelOf(draft.ack) };
+    const custodians = ready(table.groupOf(slotOf(draft.channel)));
+    // Without any, at most this relay could know better.
+    if (custodians.length === 0 || custodians[0] === self) return this.#sequence(leveled);
+    return this.#ask(custodians, leveled);
+  }
+
+  /**
+   * Publishes for another relay, which takes this one for the sequencer.
+   * @throws {GroundwaveError} `unavailable` if it is none: nothing was published.
+   */
+  answer(draft: Draft): Promise<Published> {
+    const { publisher, table, ready, self } = this.#options;
+    if (!ready(table.groupOf(slotOf(draft.channel))).includes(self)) {
+      return Promise.reject(unavailable());
+    }
+    return this.#sequence({ ...draft, ack: publisher.levelOf(draft.ack) });
+  }
+
+  /** Asks the custodians in turn, and takes whichever answer comes first. */
+  async #ask(custodians: readonly Origin[], draft: Leveled): Promise<Published> {
+    const answered = Promise.withResolvers<Outcome>();
+    const outcomes: Promise<Outcome>[] = [];
+    for (const origin of custodians) {
+      if (origin === this.#options.self) return this.#sequence(draft);
+      const asked = this.#askOne(origin, draft);
+      void asked.then((outcome) => isFinal(outcome) && answered.resolve(outcome));
+      outcomes.push(asked);
+      // Whoever may have published without a key must not be repeated by another.
+      const outcome = await this.#within(
+        draft.key === undefined ? ANSWER_MS : RANK_MS,
+        Promise.race([answered.promise, asked]),
+      );
+      if (isFinal(outcome)) return result(outcome);
+      if (outcome.type === "lost" && draft.key === undefined) throw unanswered();
+    }
+    const last = this.#last(outcomes);
+    return result(await this.#within(ANSWER_MS, Promise.race([answered.promise, last])));
+  }
+
+  /** What to say when none of these is final. */
+  async #last(outcomes: readonly Promise<Outcome>[]): Promise<Outcome> {
+    const all = await Promise.all(outcomes);
+    return all.find(({ type }) => type === "lost") ?? { type: "refused" };
+  }
+
+  async #askOne(origin: Origin, draft: Leveled): Promise<Outcome> {
+    try {
+      return { type: "answered", published: await this.#options.ask(origin, draft) };
+    } catch (error) {
+      if (!(error instanceof GroundwaveError)) return { type: "lost" };
+      const isRefusal = error.code === "unavailable" || error.code === "draining";
+      return isRefusal ? { type: "refused" } : { type: "failed", error };
+    }
+  }
+
+  /** Gives a draft its place as the one relay that does. */
+  async #sequence(draft: Leveled): Promise<Published> {
+    const { publisher } = this.#options;
+    if (draft.key === undefined) return publisher.publish(draft);
+    const stored = await this.#placeOnce(draft, draft.key);
+    const { message } = stored;
+    if (!isSame(message, draft)) {
+      throw new GroundwaveError("key_conflict", "the key was used with other data");
+    }
+    if (draft.ack !== "accepted") await this.#replicated(stored);
+    return { id: messageId(message), channel: draft.channel, ack: draft.ack };
+  }
+
+  /** The message of a key: the one that is there or on its way, else this draft's. */
+  async #placeOnce(draft: Leveled, key: string): Promise<Stored> {
+    // No channel has a control character: names cannot run into one another.
+    const { channel } = draft, name = `${channel}\0${key}`;
+    const placing = this.#placing.get(name) ??
+      this.#options.logs.peek(slotOf(channel))?.keyed(channel, key);
+    if (placing) return placing;
+    const placed = this.#place(draft);
+    this.#placing.set(name, placed);
+    try {
+      return await placed;
+    } finally {
+      this.#placing.delete(name);
+    }
+  }
+
+  async #place(draft: Leveled): Promise<Stored> {
+    const { publisher, clock } = this.#options;
+    const { message, replicated } = await publisher.place(draft, draft.ack);
+    // Whoever wants to know asks for it; a publisher that has gone does not.
+    replicated?.catch(() => {});
+    return { message, atMs: clock.nowMs() };
+  }
+
+  /** Resolves when a ready custodian other than the message's origin holds it. */
+  async #replicated({ message, atMs }: Stored): Promise<void> {
+    const { self, table, ready, replication } = this.#options;
+    const group = table.groupOf(message.slot);
+    if (message.origin === self) return await replication.sentBefore(group, atMs, message);
+    if (!ready(group).includes(self)) throw unanswered();
+  }
+
+  #within(ms: number, outcome: Promise<Outcome>): Promise<Outcome> {
+    const late = Promise.withResolvers<Outcome>();
+    const cancel = this.#options.clock.after(ms, () => late.resolve({ type: "lost" }));
+    return Promise.race([outcome, late.promise]).finally(cancel);
+  }
+}
+
+function isFinal(outcome: Outcome): boolean {
+  return outcome.type === "answered" || outcome.type === "failed";
+}
+
+/** @throws {GroundwaveError} */
+function result(outcome: Outcome): Published {
+  if (outcome.type === "answered") return outcome.published;
+  if (outcome.type === "failed") throw outcome.error;
+  throw outcome.type === "refused" ? unavailable() : unanswered();
+}
+
+/** Whether a draft would say what the message says. */
+function isSame({ data, event }: Message, draft: Draft): boolean {
+  if (event !== draft.event || typeof data !== typeof draft.data) return false;
+  if (typeof data === "string" || typeof draft.data === "string") return data === draft.data;
+  return data.length === draft.data.length && data.every((byte, i) => byte === draft.data[i]);
+}
+
+function unanswered(): GroundwaveError {
+  return new GroundwaveError(
+    "not_replicated",
+    "no custodian answered; it may still arrive: retry with the same key",
+    { retryAfterS: 1 },
+  );
+}
+
+function unavailable(): GroundwaveError {
+  return new GroundwaveError("unavailable", "no custodian is ready; nothing was published", {
+    retryAfterS: 1,
+  });
+}
