@@ -34,7 +34,7 @@ export interface UpstreamOptions {
   readonly table: GroupTable;
   readonly groups: Groups;
   readonly logs: Logs;
-  readonly publisher: Publisher;
+  readonly publisher: Pick<Publisher, "publish">;
   /** Wall-clock milliseconds of this relay's last sync, for cursors. */
   readonly asOfMs: () => number;
   /** Brings a slot up to what the relays in view hold. */
