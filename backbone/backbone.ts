@@ -3,13 +3,16 @@
  *
  * Guarantees: payloads of one source and group arrive in the order sent, each at most once. One that cannot be
  * repaired is skipped and announced by `lost`; the rest goes on. A relay never hears its own payloads. A source is
- * heard from the moment its stream is known here; what it sent before is not announced as lost.
+ * heard from the moment its stream is known here; what it sent before is not announced as lost, unless {@link
+ * Backbone.startAt} says that it is wanted.
  *
  * @module
  */
 
 import { LARGEST_TAG } from "./pgm/ack.ts";
 import type { SqnRange } from "./pgm/serial.ts";
+
+export { lengthOf, type SqnRange } from "./pgm/serial.ts";
 
 /** Group 0 is the control group; 1 to `groupCount` are the pool. */
 export type Group = number;
@@ -51,6 +54,23 @@ export interface Backbone {
    * @throws {RangeError} if they are more than {@link MOST_TAGGED}, or one is no origin.
    */
   tag(group: Group, origins: readonly string[]): void;
+  /**
+   * The sequence number that the next TPDU of ours to a group will have. What comes in TPDUs before it was taken by
+   * {@link send} before now, and so may be in a snapshot that is made now.
+   */
+  position(group: Group): number;
+  /**
+   * Starts the stream of a relay at a position that it told: everything before it is had by other means (a snapshot),
+   * everything from it on is wanted, though nothing of it may have been heard. Heeded on joined groups only, and forgotten
+   * like any stream if nothing of it is heard for long.
+   *
+   * What was delivered is not taken back: if the stream began later here and something of it was delivered, what lies
+   * between is announced as lost at once; else it is asked for, and delivered in its place or announced as lost. A stream
+   * that began earlier goes on as it is: what the snapshot has comes a second time.
+   *
+   * @throws {RangeError} if `origin` is no origin, or `position` no sequence number.
+   */
+  startAt(group: Group, origin: string, position: number): void;
   /** Starts to hear a group. Idempotent; resolves when the membership stands. */
   join(group: Group): Promise<void>;
   /** Stops hearing a group. Idempotent. */

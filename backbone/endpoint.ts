@@ -10,7 +10,8 @@ import { Budget } from "./pgm/budget.ts";
 import { type Counters, newCounters } from "./pgm/counters.ts";
 import { gsiText, parseGsi } from "./pgm/gsi.ts";
 import { marksOf } from "./pgm/packet.ts";
-import { PgmSession, type SessionEvent } from "./pgm/session.ts";
+import { ReceiveMemory } from "./pgm/receive_memory.ts";
+import { LIMITS, PgmSession, type SessionEvent } from "./pgm/session.ts";
 import { addressText, isMulticast, parseAddress } from "./ipv4.ts";
 import type { BackboneOptions } from "./options.ts";
 import { Transmitter } from "./transmitter.ts";
@@ -75,6 +76,7 @@ class Endpoint implements Backbone {
   readonly #counters: Counters;
   readonly #budget = new Budget(RATE);
   readonly #acknowledgements: Acknowledgements;
+  readonly #memory: ReceiveMemory;
   readonly #channels = new Map<Group, Channel>();
   readonly #transmitter: Transmitter;
   #closed: Promise<void> | undefined;
@@ -91,6 +93,9 @@ class Endpoint implements Backbone {
     this.#counters = counters;
     this.#acknowledgements = new Acknowledgements(() => socket.receiveBuffer());
     this.#transmitter = new Transmitter(socket, options.clock, (nowMs) => this.#wake(nowMs));
+    // What another group had to give up is told in a turn of its own.
+    const relieved = () => this.#transmitter.arm(options.clock.nowMs());
+    this.#memory = new ReceiveMemory(LIMITS.receiveBytes, relieved);
     this.#gsi = parseGsi(options.origin);
     this.#base = parseAddress(options.groupBase);
     if (!isMulticast(this.#base) || !isMulticast(this.#base + options.groupCount)) {
@@ -128,6 +133,21 @@ class Endpoint implements Backbone {
     channel.joined = true;
     channel.session.listen();
     await this.#hear(channel);
+  }
+
+  position(group: Group): number {
+    return this.#channel(group).session.position;
+  }
+
+  startAt(group: Group, origin: string, position: number): void {
+    const channel = this.#channels.get(group);
+    const gsi = parseGsi(origin);
+    if (position !== position >>> 0) throw new RangeError(`${position} is no sequence number`);
+    if (this.#closed || !channel?.joined) return;
+    const nowMs = this.#options.clock.nowMs();
+    channel.session.startAt(gsi, position, nowMs);
+    // Callbacks come from the event loop alone.
+    this.#transmitter.arm(nowMs);
   }
 
   leave(group: Group): void {
@@ -201,6 +221,7 @@ class Endpoint implements Backbone {
       budget: this.#budget,
       counters: this.#counters,
       acknowledgements: this.#acknowledgements,
+      memory: this.#memory,
       random,
       pack,
       credentials,

@@ -3,9 +3,8 @@
  *
  * @module
  */
-import type { BackboneEvents, Group } from "../backbone/backbone.ts";
+import { type BackboneEvents, type Group, lengthOf, type SqnRange } from "../backbone/backbone.ts";
 import type { Clock } from "../backbone/clock.ts";
-import { lengthOf, type SqnRange } from "../backbone/pgm/serial.ts";
 import type { Announcer } from "./announcer.ts";
 import type { Logs } from "./logs.ts";
 import type { Origins } from "./origins.ts";

@@ -27,6 +27,7 @@ const NAMES = [
   "tpdus_lost",
   "messages_broken",
   "peers_refused",
+  "peers_replaced",
   "peers_expired",
   "streams_begun_again",
   "sends_refused",

@@ -9,7 +9,8 @@ import { encodeNak, encodeSpmr } from "./encode.ts";
 import { gsiText } from "./gsi.ts";
 import { type Ack, type Data, LARGEST_NAK, type Packet, type Spm, type Stream } from "./packet.ts";
 import { Peers } from "./peers.ts";
-import { firstSqnOf, Receiver, type ReceiverOptions } from "./receiver.ts";
+import type { ReceiveMemory } from "./receive_memory.ts";
+import { type Discovery, firstSqnOf, Receiver, type ReceiverOptions } from "./receiver.ts";
 import type { SqnRange } from "./serial.ts";
 import { TIMING } from "./timing.ts";
 
@@ -19,6 +20,8 @@ export interface ListenerOptions extends ReceiverOptions {
   /** The most streams heard at a time. */
   readonly mostPeers: number;
   readonly counters: Counters;
+  /** Shared by the sessions of a relay: what their streams hold. */
+  readonly memory: ReceiveMemory;
   /** Where it is noted how far the streams have come whose sources ask for it. */
   readonly acknowledgements: Acknowledgements;
 }
@@ -54,16 +57,17 @@ export class Listener {
   stop(): void {
     this.#listening = false;
     this.#hasForgotten = true;
-    // What they brought may not have been handed on yet.
-    for (const peer of this.#peers.values()) this.#options.acknowledgements.forget(peer);
-    this.#peers.clear();
+    for (const peer of this.#peers.values()) this.#forget(peer);
   }
 
-  /** Payload bytes held for the order of streams: bounded by peers and per peer. */
-  get bytesHeld(): number {
-    let bytes = 0;
-    for (const peer of this.#peers.values()) bytes += peer.bytes;
-    return bytes;
+  /** What came before `position` is had by other means: see {@link Receiver.startAt}. A stream not heard yet begins there. */
+  startAt(stream: Stream, position: number, nowMs: number): void {
+    if (!this.#listening) return;
+    const known = this.#peers.get(stream);
+    known?.startAt(position, nowMs);
+    const firstSqn = position, address = undefined;
+    const peer = known ?? this.#open({ stream, firstSqn, address, nowMs });
+    if (peer) this.#settle(peer);
   }
 
   /** When to call {@link handleTimeout}; Infinity if nothing is due. */
@@ -77,24 +81,44 @@ export class Listener {
     for (const peer of this.#peers.values()) {
       if (nowMs >= peer.nextTimeoutMs()) this.#wake(peer, nowMs);
       if (nowMs >= peer.heardMs + TIMING.peerExpiryMs) {
-        this.#peers.delete(peer.stream);
+        this.#forget(peer);
         this.#options.counters.peers_expired++;
       } else this.#wakeMs = Math.min(this.#wakeMs, peer.nextTimeoutMs());
     }
   }
 
-  /** Takes a packet of another's stream, or one that another receiver sent to its source. */
-  handle(packet: Exclude<Packet, Ack>, nowMs: number): void {
+  /**
+   * Takes a packet of another's stream, or one that another receiver sent to its source.
+   *
+   * @param from the address that it came from, if that is known.
+   */
+  handle(packet: Exclude<Packet, Ack>, nowMs: number, from?: string): void {
     if (!this.#listening) return;
-    const peer = this.#peers.get(packet) ?? this.#discover(packet, nowMs);
+    const peer = this.#peers.get(packet) ?? this.#discover(packet, from, nowMs);
     if (peer === undefined) return;
+    if (peer.address === undefined && from !== undefined && isOfSource(packet)) {
+      this.#peers.locate(peer, from);
+    }
     const { through } = peer;
     hand(packet, peer, nowMs);
     // An SPM is answered in any case: the last acknowledgement may be lost.
     if (peer.through !== through || packet.type === "spm") this.#acknowledge(peer);
     // What is missing may have to be asked for at once.
     if (nowMs >= peer.nextTimeoutMs()) this.#wake(peer, nowMs);
+    this.#settle(peer);
+  }
+
+  /** Something may have changed about a peer: what it holds, and when it wants waking. */
+  #settle(peer: Receiver): void {
+    this.#options.memory.update(peer);
     this.#wakeMs = Math.min(this.#wakeMs, peer.nextTimeoutMs());
+  }
+
+  #forget(peer: Receiver): void {
+    this.#peers.delete(peer);
+    this.#options.memory.forget(peer);
+    // What it brought may not have been handed on yet.
+    this.#options.acknowledgements.forget(peer);
   }
 
   #wake(peer: Receiver, nowMs: number): void {
@@ -105,34 +129,43 @@ export class Listener {
     for (let at = 0; at < ask.length; at += LARGEST_NAK) {
       this.#request(peer, ask.slice(at, at + LARGEST_NAK));
     }
+    this.#options.memory.update(peer);
   }
 
   #acknowledge(peer: Receiver): void {
     if (peer.tagged) this.#options.acknowledgements.note(peer);
   }
 
-  #discover(packet: Packet, nowMs: number): Receiver | undefined {
-    // A repair alone does not say where the stream is now.
-    if (packet.type !== "spm" && packet.type !== "odata") return undefined;
-    if (!this.#peers.makeRoom(nowMs)) {
+  #discover(packet: Packet, address: string | undefined, nowMs: number): Receiver | undefined {
+    if (!isOfSource(packet)) return undefined;
+    const { gsi, sourcePort, destinationPort } = packet;
+    const firstSqn = firstSqnOf(packet, !this.#hasForgotten);
+    const stream = { gsi, sourcePort, destinationPort };
+    return this.#open({ stream, firstSqn, address, nowMs });
+  }
+
+  /** Hears a stream, if there is room for one more or can be made. */
+  #open(discovery: Discovery): Receiver | undefined {
+    if (this.#peers.isFull && !this.#makeRoom(discovery)) {
       this.#options.counters.peers_refused++;
       return undefined;
     }
-    const receiver = this.#newReceiver(packet, nowMs);
-    this.#peers.set(receiver);
-    return receiver;
-  }
-
-  #newReceiver(first: Spm | Data, nowMs: number): Receiver {
-    const { gsi, sourcePort, destinationPort } = first;
-    const origin = gsiText(gsi);
+    const origin = gsiText(discovery.stream.gsi);
     const events = {
       message: (payload: Uint8Array) => this.#events.message(origin, payload),
       lost: (range: SqnRange) => this.#events.lost(origin, range),
     };
-    const stream = { gsi, sourcePort, destinationPort };
-    const firstSqn = firstSqnOf(first, !this.#hasForgotten);
-    return new Receiver(stream, firstSqn, events, this.#options, nowMs);
+    const receiver = new Receiver(discovery, events, this.#options);
+    this.#peers.add(receiver);
+    return receiver;
+  }
+
+  #makeRoom({ address, nowMs }: Discovery): boolean {
+    const leaver = this.#peers.replaceable(address, nowMs);
+    if (leaver === undefined) return false;
+    this.#forget(leaver);
+    this.#options.counters.peers_replaced++;
+    return true;
   }
 
   #request({ stream, nla }: Receiver, sqns: readonly number[]): void {
@@ -148,6 +181,11 @@ export class Listener {
     this.#options.counters.spmr_sent++;
     this.#events.send(encodeSpmr(stream));
   }
+}
+
+/** Whether a packet tells that there is a source, and where it is now: a repair alone does not. */
+function isOfSource(packet: Packet): packet is Spm | Data {
+  return packet.type === "spm" || packet.type === "odata";
 }
 
 function hand(packet: Exclude<Packet, Ack>, peer: Receiver, nowMs: number): void {

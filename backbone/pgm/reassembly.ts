@@ -18,6 +18,11 @@ export class Reassembler {
   /** The message that is coming in, and how much of it is there. */
   #partial: { readonly first: number; readonly bytes: Uint8Array; filled: number } | undefined;
 
+  /** What the message that is coming in takes. */
+  get bytes(): number {
+    return this.#partial?.bytes.length ?? 0;
+  }
+
   /** @param largest the longest message taken, in bytes. */
   constructor(largest: number) {
     this.#largest = largest;

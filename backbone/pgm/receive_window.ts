@@ -5,7 +5,7 @@
  * @module
  */
 import type { Tpdu } from "./reassembly.ts";
-import { before, plus, type SqnRange } from "./serial.ts";
+import { ahead, before, plus, type SqnRange } from "./serial.ts";
 
 /** Where packets go, in order. */
 export interface InOrder {
@@ -20,6 +20,9 @@ export const LARGEST_SPAN = 1 << 16;
 /** So long a run of packets can be told by its first and last number. */
 const LARGEST_RUN = 1 << 30;
 
+/** What a packet takes beside its payload, held or missing: objects, and their places in tables. */
+const PACKET_BYTES = 256;
+
 const NONE: readonly number[] = [];
 
 export class ReceiveWindow {
@@ -28,6 +31,7 @@ export class ReceiveWindow {
   /** What came out of order; undefined marks what was given up. */
   readonly #held = new Map<number, Tpdu | undefined>();
   #bytes = 0;
+  #first: number;
   #next: number;
   #lead: number;
   #trail: number;
@@ -38,10 +42,15 @@ export class ReceiveWindow {
 
   /** @param capacity the most payload bytes held. */
   constructor(first: number, capacity: number, to: InOrder) {
-    this.#next = this.#trail = first;
+    this.#first = this.#next = this.#trail = first;
     this.#lead = plus(first, -1);
     this.#capacity = capacity;
     this.#to = to;
+  }
+
+  /** Where it began, or was to begin. */
+  get first(): number {
+    return this.#first;
   }
 
   get next(): number {
@@ -57,9 +66,9 @@ export class ReceiveWindow {
     return this.#lead;
   }
 
-  /** Payload bytes held. */
+  /** The memory of the packets held and missing. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#bytes + PACKET_BYTES * (ahead(this.#lead, this.#next) + 1);
   }
 
   /** Packets up to `lead` exist. Answers those that were not known, all missing now. */
@@ -70,6 +79,19 @@ export class ReceiveWindow {
     for (let sqn = plus(this.#lead, 1); !before(lead, sqn); sqn = plus(sqn, 1)) missing.push(sqn);
     this.#lead = lead;
     return missing;
+  }
+
+  /**
+   * Begins at an earlier packet, as long as the first is not handed on or given up. Answers those that are missing now;
+   * undefined: it is too late, or too far.
+   */
+  beginAt(first: number): readonly number[] | undefined {
+    const count = ahead(this.#first, first);
+    const isInTime = this.#next === this.#first && ahead(this.#lead, first) < LARGEST_SPAN;
+    this.#first = first;
+    if (!isInTime) return undefined;
+    this.#next = this.#trail = first;
+    return Array.from({ length: count }, (_, at) => plus(first, at));
   }
 
   /** Whether `sqn` is still to come. */
@@ -96,6 +118,16 @@ export class ReceiveWindow {
   /** Gives up a packet that it lacks. */
   giveUp(sqn: number): void {
     this.#held.set(sqn, undefined);
+    this.#drain();
+    this.#reportLost();
+  }
+
+  /** Gives up the packets from `next` to the first that is held. */
+  giveUpGap(): void {
+    for (let sqn = this.#next; !before(this.#lead, sqn) && !this.#held.get(sqn);) {
+      this.#held.delete(sqn);
+      this.#skipTo(sqn = plus(sqn, 1));
+    }
     this.#drain();
     this.#reportLost();
   }

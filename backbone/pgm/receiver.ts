@@ -4,9 +4,9 @@
  * @module
  */
 import type { Counters } from "./counters.ts";
-import type { Data, Spm, Stream } from "./packet.ts";
-import { LARGEST_NAK } from "./packet.ts";
+import { type Data, LARGEST_NAK, type Spm, type Stream } from "./packet.ts";
 import { Reassembler } from "./reassembly.ts";
+import type { Holder } from "./receive_memory.ts";
 import { LARGEST_SPAN, ReceiveWindow } from "./receive_window.ts";
 import { RepairRequests, type RequestsOptions } from "./repair_requests.ts";
 import { ahead, before, lengthOf, plus, type SqnRange } from "./serial.ts";
@@ -35,7 +35,22 @@ const MOST_AWAITED = 8 * LARGEST_NAK;
 /** What a source can have sent SPMs in the time that it is remembered. */
 const LARGEST_SPM_JUMP = Math.ceil(TIMING.peerExpiryMs / TIMING.heartbeatFirstMs);
 
-export class Receiver {
+/** How a stream became known. */
+export interface Discovery {
+  readonly stream: Stream;
+  /** Where to begin: nothing before it is missed. */
+  readonly firstSqn: number;
+  /** Where its packets come from, if that is known. */
+  readonly address: string | undefined;
+  readonly nowMs: number;
+}
+
+export class Receiver implements Holder {
+  readonly stream: Stream;
+  /** Where its packets come from; undefined until that is known. */
+  address: string | undefined;
+  /** When it became known. */
+  readonly sinceMs: number;
   readonly #options: ReceiverOptions;
   readonly #events: ReceiverEvents;
   readonly #reassembler: Reassembler;
@@ -51,17 +66,14 @@ export class Receiver {
   readonly #laggards = new Strays(TIMING.strayMs.behind);
   readonly #oldSpms = new Strays(TIMING.strayMs.behind);
 
-  /**
-   * @param stream what it hears.
-   * @param firstSqn where to begin: nothing before it is missed.
-   */
   constructor(
-    readonly stream: Stream,
-    firstSqn: number,
+    { stream, firstSqn, address, nowMs }: Discovery,
     events: ReceiverEvents,
     options: ReceiverOptions,
-    nowMs: number,
   ) {
+    this.stream = stream;
+    this.address = address;
+    this.sinceMs = nowMs;
     this.#options = options;
     this.#events = events;
     this.#heardMs = nowMs;
@@ -96,9 +108,29 @@ export class Receiver {
     return plus(this.#window.next, -1);
   }
 
-  /** Payload bytes held out of order. */
-  get bytes(): number {
-    return this.#window.bytes;
+  /** The memory of what is held out of order or missing, and of a message that is not whole yet. */
+  get bytesHeld(): number {
+    return this.#window.bytes + this.#reassembler.bytes;
+  }
+
+  /** Gives up the oldest gap; without one, the message that is not whole yet. */
+  giveUpOldest(): void {
+    if (before(this.#window.lead, this.#window.next)) this.#interrupt();
+    else this.#window.giveUpGap();
+  }
+
+  /**
+   * What came before `position` is had by other means, and everything from it on is wanted. If the stream was heard from
+   * a later packet on, what lies between is asked for; it is lost if that packet was handed on already.
+   */
+  startAt(position: number, nowMs: number): void {
+    const { first } = this.#window;
+    if (!before(position, first)) return;
+    const missing = this.#window.beginAt(position);
+    if (missing) return this.#requests.add(missing, nowMs);
+    const range = { from: position, to: plus(first, -1) };
+    this.#options.counters.tpdus_lost += lengthOf(range);
+    this.#events.lost(range);
   }
 
   /** A time that is not after the next one at which {@link handleTimeout} has something to do. */
@@ -239,14 +271,23 @@ export class Receiver {
     const { counters } = this.#options;
     // What came from behind until now came in its turn: to begin there would be to deliver it again.
     this.#laggards.clear();
-    if (!this.#reassembler.interrupt()) counters.messages_broken++;
+    this.#interrupt();
+    this.#requests.forget(range);
     counters.tpdus_lost += lengthOf(range);
     this.#events.lost(range);
   }
 
-  /** Drawn anew each time: whoever heard the same request must not repeat it at the same time. */
+  #interrupt(): void {
+    if (!this.#reassembler.interrupt()) this.#options.counters.messages_broken++;
+  }
+
+  /**
+   * Drawn anew each time: whoever heard the same request must not repeat it at the same time. The longer a source is
+   * silent, the more seldom: it may not be there, or never have been.
+   */
   #awaitSpm(nowMs: number): void {
-    this.#spmrMs = nowMs + TIMING.waitMs.first * (1 + this.#options.random());
+    const waitMs = Math.max(TIMING.waitMs.first, nowMs - this.#heardMs);
+    this.#spmrMs = nowMs + waitMs * (1 + this.#options.random());
   }
 
   /** The stream reaches from `trail` to `lead`. What is behind of what is known says nothing. */

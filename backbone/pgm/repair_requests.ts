@@ -12,6 +12,7 @@
 import { drawBackoffMs } from "./backoff.ts";
 import { GroupSize } from "./group_size.ts";
 import { RoundTrip } from "./round_trip.ts";
+import { before, lengthOf, plus, type SqnRange } from "./serial.ts";
 import { TIMING } from "./timing.ts";
 
 type State = "back-off" | "wait-ncf" | "wait-data";
@@ -106,6 +107,19 @@ export class RepairRequests {
       measure(this.#toData, request, nowMs);
     }
     return this.#requests.delete(sqn);
+  }
+
+  /** These packets are given up. */
+  forget(range: SqnRange): void {
+    if (lengthOf(range) <= this.#requests.size) {
+      for (let sqn = range.from; !before(range.to, sqn); sqn = plus(sqn, 1)) {
+        this.#requests.delete(sqn);
+      }
+      return;
+    }
+    for (const sqn of this.#requests.keys()) {
+      if (!before(sqn, range.from) && !before(range.to, sqn)) this.#requests.delete(sqn);
+    }
   }
 
   /** A packet that was missing came by itself: others may, too. */

@@ -15,9 +15,11 @@ export function ahead(a: number, b: number): number {
   return (a - b) | 0;
 }
 
-/** Numbers that follow upon each other: both ends are in it. */
+/** Numbers that follow upon each other. */
 export interface SqnRange {
+  /** The first. */
   readonly from: number;
+  /** The last. */
   readonly to: number;
 }
 

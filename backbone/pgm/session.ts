@@ -27,6 +27,7 @@ import {
   type Refusal,
   type Stream,
 } from "./packet.ts";
+import type { ReceiveMemory } from "./receive_memory.ts";
 import { type Requester, Requesters } from "./requesters.ts";
 import type { SqnRange } from "./serial.ts";
 import { Source } from "./source.ts";
@@ -42,6 +43,8 @@ export const LIMITS = {
   queueBytes: 8 << 20,
   /** Held out of order, per peer. */
   receiveWindowBytes: 16 << 20,
+  /** Held and missing, of all peers of all sessions of a relay. */
+  receiveBytes: 64 << 20,
   peers: 256,
 } as const;
 
@@ -56,6 +59,8 @@ export interface SessionOptions {
   readonly counters: Counters;
   /** Where this session notes what it acknowledges. Shared as well: one packet acknowledges the streams of all groups. */
   readonly acknowledgements: Acknowledgements;
+  /** What is held for the order of others' streams. Shared as well. */
+  readonly memory: ReceiveMemory;
   /** A random number, 0 ≤ n < 1. */
   readonly random: () => number;
   /** The first packet's sequence number; 0 if absent. Another one tests the wrap. */
@@ -112,6 +117,16 @@ export class PgmSession {
     this.#listener.start();
   }
 
+  /** The sequence number that our next packet will have. */
+  get position(): number {
+    return this.#source.position;
+  }
+
+  /** Hears the stream of `gsi` here from `position` on: see {@link Listener.startAt}. Heeded only while it listens. */
+  startAt(gsi: number, position: number, nowMs: number): void {
+    this.#listener.startAt({ ...this.#options.stream, gsi }, position, nowMs);
+  }
+
   /** Forgets the others and hears them no more. */
   deafen(): void {
     this.#listener.stop();
@@ -156,7 +171,7 @@ export class PgmSession {
   /**
    * Takes what a socket received. The bytes may be used again afterwards.
    *
-   * @param from the address that it came from. What one may ask of us is bounded, where it is known who asks.
+   * @param from the address that it came from. What one may ask of us, and what streams may hold, is bounded by address.
    */
   handleDatagram(bytes: Uint8Array, nowMs: number, from?: string): void {
     const { counters, stream } = this.#options;
@@ -169,7 +184,7 @@ export class PgmSession {
     else if (packet.type === "ack") this.#handleAck(packet);
     else if (this.#isOwn(packet)) {
       this.#handleOwn(packet, this.#gate.senderOf(bytes) ?? from, nowMs);
-    } else this.#listener.handle(packet, nowMs);
+    } else this.#listener.handle(packet, nowMs, from);
   }
 
   /** The packet, if it is one and for us; what is dropped has changed nothing. */
@@ -201,11 +216,6 @@ export class PgmSession {
 
   pollEvent(): SessionEvent | undefined {
     return this.#events.shift();
-  }
-
-  /** Payload bytes held for other streams' order: bounded by peers and per peer. */
-  get bytesHeld(): number {
-    return this.#listener.bytesHeld;
   }
 
   /** The memory of what of our own waits to be sent; 0 if nothing does. */

@@ -95,6 +95,11 @@ export class Source {
     return this.#queueBytes;
   }
 
+  /** The sequence number that the next packet will have. */
+  get position(): number {
+    return plus(this.#window.lead, 1);
+  }
+
   /** Takes a payload to send; answers its ordinal. 0: too many wait. The bytes must stay as they are. */
   send(payload: Uint8Array, nowMs: number): number {
     const bytes = payload.length + WAITING_BYTES;

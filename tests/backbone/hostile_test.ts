@@ -13,6 +13,7 @@ import {
   encodeSpmr,
   seal,
 } from "../../backbone/pgm/encode.ts";
+import { gsiText } from "../../backbone/pgm/gsi.ts";
 import { decodePacket, TYPE } from "../../backbone/pgm/packet.ts";
 import { LARGEST_SPAN } from "../../backbone/pgm/receive_window.ts";
 import { LIMITS } from "../../backbone/pgm/session.ts";
@@ -217,8 +218,83 @@ Deno.test("forged sources: with a key none becomes a peer; without, memory is bo
     deepEqual(received(), Array.from({ length: 10 }, (_, i) => i));
     equal(receiver.counters.peers_refused > 0, options.credentials === undefined);
     equal(receiver.peakBytesHeld > 0, options.credentials === undefined);
-    ok(receiver.peakBytesHeld <= LIMITS.peers * 10 * 1_400);
+    ok(receiver.peakBytesHeld <= LIMITS.peers * 110 * (1_400 + 256));
   }
+});
+
+/** Makes up a source with a packet, and one more of it each time. */
+function forger(receiver: PgmNode, gsi: number, address?: string) {
+  const stream = { ...STREAM, gsi };
+  let sqn = 0;
+  return () =>
+    receiver.receive(
+      encodeSpm(stream, { sqn: sqn++, trail: 0, lead: 0xffff_ffff, nla: 0, fin: false }),
+      address,
+    );
+}
+
+Deno.test("forged sources that keep sending: a new one that is real gets a place, those that had one keep it", () => {
+  const { clock, network, receiver, send, received } = lan();
+  send(1);
+  // From an address of their own, and from that of the real.
+  const forged = Array.from(
+    { length: 2 * LIMITS.peers },
+    (_, i) => forger(receiver, 1_000 + i, i % 2 === 0 ? ATTACKER : undefined),
+  );
+  for (let round = 0; round < 20; round++) {
+    for (const forge of forged) forge();
+    clock.advance(TIMING.ambientSpmMs / 4);
+  }
+  const late = new PgmNode({ clock, network, random: seededRandom(9), gsi: 9 });
+  // Its packets come from elsewhere.
+  network.faults = { drop: (_bytes, from, to) => from === 3 && to === 1 };
+  network.attach((bytes) => bytes[13] === 9 && receiver.receive(bytes, "10.77.0.9"));
+  for (let round = 0; round < 10; round++) {
+    late.send(Uint8Array.of(0, round, 0));
+    for (const forge of forged) forge();
+    send(1);
+  }
+  clock.advance(20);
+  equal(receiver.received(gsiText(9)).length, 10);
+  deepEqual(received(), Array.from({ length: 11 }, (_, i) => i));
+  ok(receiver.counters.peers_refused > LIMITS.peers);
+});
+
+Deno.test("forged gaps: memory is bounded over all sources, and what the real lose is repaired all the same", () => {
+  const receiveBytes = 8 << 20, gaps = 40, packets = 200;
+  const { clock, network, receiver, send, received } = lan({ receiveBytes });
+  send(1);
+  for (let sqn = 0; sqn < packets; sqn++) {
+    for (let gsi = 1_000; gsi < 1_000 + gaps; gsi++) {
+      // The first is missing, and so is every other one.
+      const stream = { ...STREAM, gsi }, payload = new Uint8Array(1_400);
+      receiver.receive(encodeData(stream, { sqn: 100 + 2 * sqn, trail: 0, payload }), ATTACKER);
+    }
+    const lost = sqn % 10 === 0;
+    network.faults = { drop: ([, , , , type]) => lost && type === TYPE.odata };
+    send(1);
+  }
+  network.faults = {};
+  send(1);
+  clock.advance(20);
+  deepEqual(received(), Array.from({ length: packets + 2 }, (_, i) => i));
+  ok(receiver.peakBytesHeld > receiveBytes / 2 && receiver.peakBytesHeld <= receiveBytes);
+  ok(receiver.events.every((event) => event.type !== "lost" || event.origin !== gsiText(1)));
+});
+
+Deno.test("forged spans: a packet that claims tens of thousands are missing takes memory for them, within the bound", () => {
+  const receiveBytes = 40 << 20;
+  const { receiver, send, received } = lan({ receiveBytes });
+  send(1);
+  for (let gsi = 1_000; gsi < 1_010; gsi++) {
+    const stream = { ...STREAM, gsi };
+    for (const [sqn, lead] of [[0, 100], [1, 100 + LARGEST_SPAN]] as const) {
+      receiver.receive(encodeSpm(stream, { sqn, trail: 0, lead, nla: 0, fin: false }), ATTACKER);
+    }
+  }
+  send(10);
+  ok(receiver.peakBytesHeld <= receiveBytes && receiver.lost >= 7 * LARGEST_SPAN);
+  deepEqual(received(), Array.from({ length: 11 }, (_, i) => i));
 });
 
 /** A packet of those seen, bent: cut, a byte changed, or grown; mostly with a checksum that is right again. */

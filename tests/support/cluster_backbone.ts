@@ -5,7 +5,7 @@
  * @module
  */
 import type { Backbone, BackboneEvents, Group } from "../../backbone/backbone.ts";
-import { plus } from "../../backbone/pgm/serial.ts";
+import { ahead, plus } from "../../backbone/pgm/serial.ts";
 import type { Wires } from "./cluster_lan.ts";
 import type { ProcessClock } from "./cluster_time.ts";
 
@@ -33,6 +33,8 @@ interface SourceStream {
 
 /** What a relay has heard of another in one group. */
 interface HeardStream {
+  /** The ordinal that it began with. */
+  begun: number;
   /** The ordinal that is handed on next. */
   next: number;
   /** The highest that is known to have been sent. */
@@ -134,6 +136,21 @@ export class SimulatedBackbone implements Backbone {
   position(group: Group): number {
     const { first, lead } = this.#source(group);
     return plus(first, lead + 1);
+  }
+
+  /** What `origin` sent before `position` is had: see {@link Backbone.startAt}. */
+  startAt(group: Group, origin: string, position: number): void {
+    const from = this.#lan.endpoint(origin), key = `${origin}/${group}`;
+    if (!from || !this.#joined.has(group)) return;
+    const { first } = from.#source(group), wanted = ahead(position, first);
+    const heard = this.#heard.get(key);
+    if (!heard) this.#heard.set(key, newHeard(wanted, this.#clock.nowMs()));
+    else if (wanted < heard.begun) {
+      const range = { from: position, to: plus(first, heard.begun - 1) };
+      if (heard.next === heard.begun) heard.next = heard.wholeFrom = wanted;
+      else this.#clock.after(0, () => this.#events.lost(group, origin, range));
+      heard.begun = wanted;
+    }
   }
 
   counters(): Readonly<Record<string, number>> {
@@ -276,6 +293,7 @@ export class SimulatedBackbone implements Backbone {
 
 function newHeard(next: number, heardMs: number): HeardStream {
   return {
+    begun: next,
     next,
     lead: next - 1,
     wholeFrom: next,

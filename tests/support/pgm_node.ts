@@ -8,7 +8,8 @@ import type { Credentials } from "../../backbone/pgm/auth_keys.ts";
 import { Budget } from "../../backbone/pgm/budget.ts";
 import type { Ordinals } from "../../backbone/pgm/delivered.ts";
 import { newCounters } from "../../backbone/pgm/counters.ts";
-import { PgmSession, type SessionEvent } from "../../backbone/pgm/session.ts";
+import { ReceiveMemory } from "../../backbone/pgm/receive_memory.ts";
+import { LIMITS, PgmSession, type SessionEvent } from "../../backbone/pgm/session.ts";
 import { lengthOf } from "../../backbone/pgm/serial.ts";
 import type { Intake, SimulatedNetwork } from "./sim_network.ts";
 import type { VirtualClock } from "./virtual_clock.ts";
@@ -26,6 +27,8 @@ export interface PgmNodeOptions {
   readonly pack?: boolean;
   /** At once if absent. */
   readonly intake?: Intake;
+  /** The most memory for what streams hold; that of a relay if absent. */
+  readonly receiveBytes?: number;
   readonly credentials?: Credentials | undefined;
   /** What its socket buffer holds; 4 MiB, doubled as Linux does, if absent. */
   readonly bufferBytes?: number;
@@ -38,13 +41,14 @@ export class PgmNode {
   readonly #acknowledgements: Acknowledgements;
   /** Payloads that tagged receivers were heard to have: who, and their ordinals. */
   readonly acknowledged: (Ordinals & { readonly by: number })[] = [];
+  readonly #memory: ReceiveMemory;
   readonly events: SessionEvent[] = [];
   readonly #clock: VirtualClock;
   readonly #transmit: (bytes: Uint8Array) => void;
   #cancel: (() => void) | undefined;
   #wakeMs = Infinity;
   #running = true;
-  /** The most bytes it held out of order. */
+  /** The most bytes that it held, and was missing, for the order of streams. */
   peakBytesHeld = 0;
 
   constructor(options: PgmNodeOptions) {
@@ -53,6 +57,7 @@ export class PgmNode {
     this.#clock = clock;
     this.gsi = gsi;
     this.#acknowledgements = new Acknowledgements(() => bufferBytes);
+    this.#memory = new ReceiveMemory(options.receiveBytes ?? LIMITS.receiveBytes, () => {});
     this.session = new PgmSession({
       stream: { gsi, sourcePort: 32769, destinationPort: 3055 },
       sourceNla: 0x0a4d_0001,
@@ -60,6 +65,7 @@ export class PgmNode {
       budget: new Budget({ rate, repairShare, burstMs: 2 }),
       counters: this.counters,
       acknowledgements: this.#acknowledgements,
+      memory: this.#memory,
       random,
       credentials: options.credentials,
       pack: options.pack ?? true,
@@ -91,6 +97,12 @@ export class PgmNode {
     this.#serve();
   }
 
+  /** What `gsi` sent before `position` is had; everything from it on is wanted. */
+  startAt(gsi: number, position: number): void {
+    this.session.startAt(gsi, position, this.#clock.nowMs());
+    this.#serve();
+  }
+
   close(): void {
     this.session.close(this.#clock.nowMs());
     this.#serve();
@@ -107,6 +119,11 @@ export class PgmNode {
     return this.events.flatMap((event) =>
       event.type === "message" && (origin ?? event.origin) === event.origin ? [event.payload] : []
     );
+  }
+
+  /** What it holds, and is missing, for the order of streams, in bytes. */
+  get bytesHeld(): number {
+    return this.#memory.bytes;
   }
 
   /** How many packets were announced as lost. */
@@ -131,7 +148,7 @@ export class PgmNode {
       if (packet === undefined) break;
       this.#transmit(packet);
     }
-    this.peakBytesHeld = Math.max(this.peakBytesHeld, this.session.bytesHeld);
+    this.peakBytesHeld = Math.max(this.peakBytesHeld, this.bytesHeld);
     this.#arm();
   }
 

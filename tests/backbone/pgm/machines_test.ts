@@ -250,6 +250,21 @@ Deno.test("a gap longer than the span costs no more memory than the span", () =>
   deepEqual(log, ["lost 0 to 9"]);
 });
 
+Deno.test("the oldest gap is given up to the first packet that is held, and frees what it took", () => {
+  const { window, log } = receiveWindow(0xffff_fffe);
+  window.expose(9);
+  window.take(2, tpdu(2));
+  window.take(3, tpdu(3));
+  window.giveUp(6);
+  const before = window.bytes;
+  window.giveUpGap();
+  deepEqual(log.splice(0), ["lost 4294967294 to 1", "2", "3"]);
+  ok(window.bytes < before / 2);
+  window.giveUpGap();
+  deepEqual(log, ["lost 4 to 9"]);
+  deepEqual([window.bytes, window.next], [0, 10]);
+});
+
 Deno.test("a full receive window takes only what lets it drain", () => {
   const { window, log } = receiveWindow(0, 3);
   window.expose(2);

@@ -4,9 +4,6 @@
  * @module
  */
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { newCounters } from "../../../backbone/pgm/counters.ts";
-import { Peers } from "../../../backbone/pgm/peers.ts";
-import { Receiver } from "../../../backbone/pgm/receiver.ts";
 import { RepairRequests } from "../../../backbone/pgm/repair_requests.ts";
 import { TIMING } from "../../../backbone/pgm/timing.ts";
 
@@ -41,6 +38,21 @@ Deno.test("who is alone asks at once, but not while packets overtake each other"
   ok(asksAtOnce(requests, 52, 21_000));
 });
 
+Deno.test("what is given up is asked for no more, whether it is few or many", () => {
+  for (
+    const [range, left] of [
+      [{ from: 0xffff_ffff, to: 1 }, [0xffff_fffe, 2, 3]],
+      [{ from: 0x8000_0010, to: 1 }, [2, 3]],
+    ] as const
+  ) {
+    const requests = new RepairRequests({ random, echoes: true });
+    const missing = [0xffff_fffe, 0xffff_ffff, 0, 1, 2, 3];
+    requests.add(missing, 0);
+    requests.forget(range);
+    deepEqual(missing.filter((sqn) => requests.has(sqn)), left);
+  }
+});
+
 Deno.test("our own requests that come back are not those of others", () => {
   const requests = new RepairRequests({ random, echoes: true });
   for (let sqn = 1; sqn < 200; sqn++) {
@@ -64,22 +76,4 @@ Deno.test("the answer to a repeated request is no measurement of the round trip"
   requests.add([2], 1_000);
   deepEqual(requests.handleTimeout(1_100, 63, LACKS).ask, [2]);
   equal(requests.nextTimeoutMs(), 1_100 + TIMING.waitMs.first);
-});
-
-Deno.test("a stream gives its place to another after the silence of two ambient SPMs, not before", () => {
-  const peers = new Peers(1), stream = { gsi: 1, sourcePort: 2, destinationPort: 3 };
-  const options = {
-    random,
-    echoes: false,
-    windowBytes: 1,
-    largestMessage: 1,
-    gsi: 9,
-    counters: newCounters(),
-  };
-  peers.set(new Receiver(stream, 0, { message: () => {}, lost: () => {} }, options, 0));
-  const silenceMs = 2 * TIMING.ambientSpmMs;
-  equal(peers.makeRoom(silenceMs - 1), false);
-  ok(peers.get(stream));
-  equal(peers.makeRoom(silenceMs), true);
-  equal(peers.get(stream), undefined);
 });
