@@ -13,6 +13,7 @@ import type { CustodyView } from "./machines/custody.ts";
 import type { Announcement } from "./protocol/announcement.ts";
 import type { Digest, DigestEntry } from "./protocol/frames.ts";
 import type { Origin, Vector } from "./protocol/message.ts";
+import { within } from "./within.ts";
 
 export interface ExchangesOptions {
   readonly clock: Clock;
@@ -46,6 +47,9 @@ const ROUND_MS = 2000;
 const JITTER = 0.2;
 /** Changes of the view come in bursts: one round for all that come within this. */
 const SOON_MS = 50;
+
+/** A group is served after this long even if a peer is slow to answer. */
+const JOIN_WAIT_MS = 2000;
 
 /** Counts since the start. */
 export interface ExchangeCounters {
@@ -120,6 +124,11 @@ export class Exchanges {
     await this.#options.settled;
     const answered = await Promise.all(this.#options.peers().map((peer) => this.with(peer)));
     return answered.every((one) => one);
+  }
+
+  /** A group is heard from now on: the same with every peer in view, but for 2 s at most; what still comes is merged then. */
+  async entered(): Promise<boolean> {
+    return await within(this.#options.clock, JOIN_WAIT_MS, this.withAll()) ?? false;
   }
 
   /** Answers a peer's digest, and begins to pull what it has beyond this relay. */

@@ -11,8 +11,10 @@ export interface GroupsOptions {
   readonly clock: Clock;
   /** How long a group without interest is still heard, so that what its readers left can be resumed here. */
   readonly lingerMs: number;
-  /** Fetches what the group's slots missed while it was not heard. */
-  readonly sync: (group: Group) => Promise<void>;
+  /** A group is heard from now on: fetches what its slots missed before. */
+  readonly entered: (group: Group) => Promise<void>;
+  /** A group is not heard any more. */
+  readonly left: (group: Group) => void;
 }
 
 interface Membership {
@@ -71,7 +73,7 @@ export class Groups {
   async #enter(group: Group): Promise<void> {
     try {
       await this.#options.backbone.join(group);
-      await this.#options.sync(group);
+      await this.#options.entered(group);
     } catch (error) {
       // The next interest tries again from the start.
       this.#forget(group);
@@ -80,6 +82,8 @@ export class Groups {
   }
 
   #forget(group: Group): void {
-    if (this.#memberships.delete(group)) this.#options.backbone.leave(group);
+    if (!this.#memberships.delete(group)) return;
+    this.#options.backbone.leave(group);
+    this.#options.left(group);
   }
 }

@@ -78,7 +78,7 @@ export class Intake implements BackboneEvents {
     this.counters.unrepaired += packets;
     log("warn", "multicast lost what could not be repaired", { group, origin, packets, ...range });
     const peer = announcer.peer(origin);
-    if (peer && group !== CONTROL) void sync.groupFrom(group, peer);
+    if (peer && group !== CONTROL) void sync.from(peer, new Map(), [group]);
   }
 
   acknowledged(group: Group, origin: string, from: number, through: number): void {

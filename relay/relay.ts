@@ -20,9 +20,11 @@ import type { Origin } from "./protocol/message.ts";
 import type { Upstream } from "./protocol/upstream.ts";
 import { Publisher } from "./publisher.ts";
 import { Replication } from "./replication.ts";
+import { Sequencer } from "./sequencer.ts";
 import { Sync, type SyncOptions } from "./sync.ts";
 import { type PeerTransport, tcpTransport } from "./transport.ts";
 import { RelayUpstream } from "./upstream.ts";
+import { within } from "./within.ts";
 
 /** Says what happened, for an operator. */
 export type RelayLog = (
@@ -78,6 +80,8 @@ export interface Relay {
 /** INTERFACE "Limits". A group is heard as long after its last reader as its messages are kept. */
 const RETENTION: Retention = { maxCount: 1000, maxAgeMs: 300_000 };
 const MAX_LOG_BYTES = 256 * 1024 * 1024;
+/** A group is served after this long even if a peer is slow to answer. */
+const JOIN_WAIT_MS = 2000;
 /** DESIGN "append". */
 const HOLD_MS = 4000;
 
@@ -117,7 +121,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
       send: (announcement) => void backbone.send(CONTROL, announcement),
       joined: (peer) => {
         log("info", "peer joined", describe(peer));
-        for (const group of groups.heard) void sync.groupFrom(group, peer);
+        void sync.from(peer, new Map(), groups.heard);
       },
       left: (peer) => {
         log("info", "peer left", describe(peer));
@@ -143,7 +147,12 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
       backbone,
       clock,
       lingerMs: retention.maxAgeMs,
-      sync: (group) => sync.group(group),
+      entered: async (group) => {
+        await announcer.settled;
+        const all = announcer.peers.map((peer) => sync.from(peer, new Map(), [group]));
+        await within(clock, JOIN_WAIT_MS, Promise.all(all));
+      },
+      left: () => {},
     }),
   );
   const publisher = new Publisher({
@@ -156,6 +165,17 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     pull: (slot) => sync.slotSoon(slot),
     isAlone: () => true,
   });
+  const sequencer = new Sequencer({
+    clock,
+    self: node.origin,
+    table,
+    logs,
+    publisher,
+    replication,
+    settled: announcer.settled,
+    ready,
+    ask: () => Promise.reject(new Error("there are no custodians")),
+  });
   const parts = { backbone, groups, logs, sync, announcer, intake, publisher, replication };
   const upstream: RelayUpstream = new RelayUpstream({
     node,
@@ -163,7 +183,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     table,
     groups,
     logs,
-    publisher,
+    publisher: sequencer,
     asOfMs: wallMs,
     pull: (slot) => sync.slot(slot),
     waiting: () => announcer.isSettled ? [] : ["looking for other relays"],

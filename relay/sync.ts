@@ -1,6 +1,6 @@
 /**
- * Fetching from peers what multicast did not bring: at a join, when a peer appears, when a message is held for a missing
- * one, and when a cursor is ahead of the log. Every fetch is a resume: it says where the log stands and merges the answer.
+ * Fetching from peers what multicast did not bring: what digests have shown to be lacking, what a held message waits for,
+ * and what a cursor names beyond the log. Every fetch is a resume: it says where the log stands and merges the answer.
  *
  * @module
  */
@@ -12,6 +12,7 @@ import type { Announcement } from "./protocol/announcement.ts";
 import type { CatchUp } from "./protocol/log/catch_up.ts";
 import type { Pull } from "./protocol/frames.ts";
 import type { Origin, Range, Vector } from "./protocol/message.ts";
+import { within } from "./within.ts";
 
 export interface SyncOptions {
   readonly clock: Clock;
@@ -32,8 +33,8 @@ export interface SyncOptions {
 /** What is asked for: all slots of some groups, or some slots, each from where the log stands. */
 export type PullRequest = Omit<Pull, "id" | "type">;
 
-/** A join is served after this long even if a peer is slow to answer: what it still brings is merged when it comes. */
-const JOIN_WAIT_MS = 2000;
+/** A slot is served after this long even if a peer is slow to answer: what it still brings is merged when it comes. */
+const PULL_WAIT_MS = 2000;
 
 /** A hole in multicast is usually repaired by NAK within this; only then are the peers asked. */
 const HOLD_ASK_MS = 100;
@@ -52,7 +53,6 @@ export class Sync {
   readonly #slotPulls = new Map<number, Promise<boolean>>();
   readonly #holds = new Set<number>();
   readonly #timers = new Set<() => void>();
-  readonly #closed = Promise.withResolvers<undefined>();
   #pulls = 0;
   #failures = 0;
 
@@ -65,18 +65,17 @@ export class Sync {
     return { pulls: this.#pulls, failures: this.#failures };
   }
 
-  /** Brings a group's slots up to what the peers hold; resolves when all have answered, or after 2 s. */
-  async group(group: Group): Promise<void> {
-    await this.#options.settled;
-    const all = this.#options.peers().map((peer) => this.groupFrom(group, peer));
-    await this.#within(JOIN_WAIT_MS, Promise.all(all));
-  }
-
-  /** Brings a group's slots up to what one peer holds; false if it did not answer. */
-  groupFrom(group: Group, peer: Announcement): Promise<boolean> {
+  /** Pulls slots from one peer, each from a vector, and every slot of `groups`; false if it did not answer. */
+  from(
+    peer: Announcement,
+    slots: ReadonlyMap<number, Vector>,
+    groups: readonly Group[],
+  ): Promise<boolean> {
     const { logs, table } = this.#options;
-    const slots = logs.slots().filter((slot) => table.groupsOf(slot).includes(group));
-    return this.#ask(peer, { groups: [group], slots: this.#places(slots) });
+    const known = groups.length === 0
+      ? []
+      : logs.slots().filter((slot) => table.groupsOf(slot).some((group) => groups.includes(group)));
+    return this.#ask(peer, { groups, slots: new Map([...this.#places(known), ...slots]) });
   }
 
   /** Brings one slot up to what the peers hold; true if every one has answered, within 2 s. */
@@ -93,7 +92,7 @@ export class Sync {
 
   /** The same, but waits no longer than it takes a sound peer to answer. */
   async slotSoon(slot: number): Promise<void> {
-    await this.#within(SOON_MS, this.slot(slot));
+    await within(this.#options.clock, SOON_MS, this.slot(slot));
   }
 
   /** A message is held in this slot: sees to it that what it waits for is fetched, or known to be nowhere. */
@@ -103,9 +102,8 @@ export class Sync {
     this.#after(HOLD_ASK_MS, () => void this.#resolveHolds(slot));
   }
 
-  /** Cancels every timer; what still waits goes on without an answer. */
+  /** Asks for nothing more. */
   close(): void {
-    this.#closed.resolve(undefined);
     for (const cancel of this.#timers) cancel();
     this.#timers.clear();
   }
@@ -114,17 +112,19 @@ export class Sync {
     await this.#options.settled;
     const pull = { groups: [], slots: this.#places([slot]) };
     const answers = this.#options.peers().map((peer) => this.#ask(peer, pull));
-    const all = await this.#within(JOIN_WAIT_MS, Promise.all(answers));
+    const all = await within(this.#options.clock, PULL_WAIT_MS, Promise.all(answers));
     return all?.every((answered) => answered) ?? false;
   }
 
   /** What every peer in view has said it lacks need not be waited for any longer (DESIGN "append"). */
   async #resolveHolds(slot: number): Promise<void> {
-    const { logs, clock } = this.#options;
-    const before = this.#missing(slot);
-    const lonely = this.#options.peers().length === 0;
-    if (before.length > 0 && !lonely && await this.#pullSlot(slot)) {
-      const still = intersection(before, this.#missing(slot));
+    const { logs, clock, peers } = this.#options;
+    const live = new Set(peers().map(({ origin }) => origin));
+    // An origin in view never lacks what it published, it only has not been heard; and what others said while it was
+    // there is no verdict: it may have told them since.
+    const gone = this.#missing(slot).filter(({ origin }) => !live.has(origin));
+    if (this.#missing(slot).length > 0 && live.size > 0 && await this.#pullSlot(slot)) {
+      const still = intersection(gone, this.#missing(slot));
       if (still.length > 0) {
         logs.peek(slot)?.lacked(still, clock.nowMs());
         logs.touched(slot);
@@ -169,18 +169,6 @@ export class Sync {
     } catch {
       this.#failures += 1;
       return undefined;
-    }
-  }
-
-  async #within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
-    let cancel = () => {};
-    const late = new Promise<undefined>((resolve) => {
-      cancel = this.#after(ms, () => resolve(undefined));
-    });
-    try {
-      return await Promise.race([promise, late, this.#closed.promise]);
-    } finally {
-      cancel();
     }
   }
 

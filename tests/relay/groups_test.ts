@@ -15,10 +15,11 @@ function setUp(fail = { join: false }) {
       },
       leave: (group) => void calls.push(`leave ${group}`),
     },
-    sync(group) {
+    entered(group) {
       calls.push(`sync ${group}`);
       return Promise.resolve();
     },
+    left: () => {},
   });
   return { clock, calls, groups };
 }

@@ -73,17 +73,31 @@ Deno.test("who asks for the same slot shortly after gets the same answer", async
   assert.equal(asked.length, 2);
 });
 
-Deno.test("a join waits for slow peers, but not for ever; one that fails is no reason to wait", async () => {
+Deno.test("a pull waits for slow peers, but not for ever; one that fails is no reason to wait", async () => {
   const { clock, logs, sync } = setUp({ one: silent, other: broken, third: holding(2) });
-  let done = false;
-  void sync.group(1).then(() => done = true);
+  let answered: boolean | undefined;
+  void sync.slot(SLOT).then((all) => answered = all);
   await pass(clock, 1900);
-  assert.equal(done, false);
+  assert.equal(answered, undefined);
   await pass(clock, 200);
-  assert.equal(done, true);
+  assert.equal(answered, false);
   assert.equal(logs.vectorOf(SLOT).get(A), 2);
   assert.deepEqual(sync.counters, { pulls: 3, failures: 1 });
   sync.close();
+});
+
+Deno.test("a whole group is pulled from where the log stands, or from below it where it has marks", async () => {
+  const { logs, sync, asked } = setUp({ one: empty });
+  logs.append(message(A, 1));
+  const start = new Map([[SLOT, new Map([[B, 4]])]]);
+  await sync.from(announcement("one"), new Map(), [1]);
+  await sync.from(announcement("one"), start, [1]);
+  await sync.from(announcement("one"), start, []);
+  assert.deepEqual(asked.map(({ groups, slots }) => [groups, [...slots.get(SLOT) ?? []]]), [
+    [[1], [["relaySSS", 0], [A, 1]]],
+    [[1], [[B, 4]]],
+    [[], [[B, 4]]],
+  ]);
 });
 
 Deno.test("an answer that the log has outrun by forgetting is asked again, once", async () => {
@@ -121,11 +135,22 @@ Deno.test("what every peer lacks is given up at once, what one cannot answer for
   assert.equal(some.logs.vectorOf(SLOT).get(A), 3);
 });
 
+Deno.test("an origin in view is never taken to lack what it published; what others say counts once it has left", async () => {
+  const peers: Record<Origin, Answer> = { one: empty, [A]: empty };
+  const { clock, logs, receive } = setUp(peers);
+  receive(message(A, 3));
+  await pass(clock, 3000);
+  assert.equal(logs.vectorOf(SLOT).get(A) ?? 0, 0);
+  delete peers[A];
+  await pass(clock, 600);
+  assert.equal(logs.vectorOf(SLOT).get(A), 3);
+});
+
 Deno.test("nobody is asked before it is known who is there", async () => {
   const settled = Promise.withResolvers<void>();
   const { clock, sync, asked } = setUp({ one: empty }, settled.promise);
   let done = 0;
-  for (const pull of [sync.group(1), sync.slot(SLOT)]) void pull.then(() => done++);
+  for (const pull of [sync.slot(SLOT + 1), sync.slot(SLOT)]) void pull.then(() => done++);
   await pass(clock, 5000);
   assert.deepEqual([asked.length, done], [0, 0]);
   settled.resolve();

@@ -28,7 +28,13 @@ function setUp(join: () => Promise<void> = () => Promise.resolve()) {
   const upstream = new RelayUpstream({
     ...common,
     node,
-    groups: new Groups({ backbone, clock, lingerMs: 1000, sync: () => Promise.resolve() }),
+    groups: new Groups({
+      backbone,
+      clock,
+      lingerMs: 1000,
+      entered: () => Promise.resolve(),
+      left: () => {},
+    }),
     publisher: new Publisher({
       ...common,
       ...node,

@@ -1,0 +1,82 @@
+/**
+ * Runs the staleness machine: tells readers when this relay cannot know whether they have everything, and when it can again.
+ *
+ * @module
+ */
+import type { Group } from "../backbone/backbone.ts";
+import type { Clock } from "../backbone/clock.ts";
+import { type Sight, Staleness } from "./machines/staleness.ts";
+import type { RelayLog } from "./relay.ts";
+
+export interface FreshnessOptions {
+  readonly clock: Clock;
+  /** Fetches what the relays in view have beyond this one; false if one of them does not answer. */
+  readonly sync: () => Promise<boolean>;
+  /** The readers of a group are to be told. */
+  readonly tell: (group: Group, stale: boolean) => void;
+  readonly log: RelayLog;
+}
+
+/** The driver of {@link Staleness}. */
+export class Freshness {
+  readonly #options: FreshnessOptions;
+  readonly #staleness = new Staleness();
+  #syncing = false;
+
+  constructor(options: FreshnessOptions) {
+    this.#options = options;
+  }
+
+  /** The groups whose readers were told `stale`. */
+  get staleGroups(): readonly Group[] {
+    return this.#staleness.staleGroups;
+  }
+
+  isStale(group: Group): boolean {
+    return this.#staleness.isStale(group);
+  }
+
+  /** A group is heard from now on; `synced`: everybody in view has shown what it holds. */
+  entered(group: Group, synced: boolean): void {
+    this.#staleness.handleEntered(group, synced, this.#options.clock.nowMs());
+    this.#tell();
+  }
+
+  /** It is not heard any more. */
+  left(group: Group): void {
+    this.#staleness.handleLeft(group);
+  }
+
+  /** Takes what this relay sees now. To be called a few times a second. */
+  follow(sight: Sight): void {
+    this.#staleness.handleSight(sight, this.#options.clock.nowMs());
+    this.#tell();
+    if (!this.#syncing && this.#staleness.unsynced.length > 0) void this.#sync();
+  }
+
+  async #sync(): Promise<void> {
+    const begunMs = this.#options.clock.nowMs();
+    this.#syncing = true;
+    const answered = await this.#options.sync();
+    this.#syncing = false;
+    if (!answered) return;
+    for (const group of this.#staleness.unsynced) this.#staleness.handleSynced(group, begunMs);
+    this.#tell();
+  }
+
+  #tell(): void {
+    const told = { stale: 0, fresh: 0 };
+    for (let output; (output = this.#staleness.pollOutput());) {
+      told[output.type] += 1;
+      this.#options.tell(output.group, output.type === "stale");
+    }
+    if (told.stale > 0) {
+      this.#options.log("warn", "cannot tell whether readers have everything", {
+        groups: told.stale,
+      });
+    }
+    if (told.fresh > 0) {
+      this.#options.log("info", "readers have everything again", { groups: told.fresh });
+    }
+  }
+}

@@ -1,0 +1,21 @@
+/**
+ * Waiting, but not for ever.
+ *
+ * @module
+ */
+import type { Clock } from "../backbone/clock.ts";
+
+/** What `promise` resolves with; undefined if that takes longer than `ms` milliseconds. */
+export async function within<T>(
+  clock: Clock,
+  ms: number,
+  promise: Promise<T>,
+): Promise<T | undefined> {
+  const late = Promise.withResolvers<undefined>();
+  const cancel = clock.after(ms, () => late.resolve(undefined));
+  try {
+    return await Promise.race([promise, late.promise]);
+  } finally {
+    cancel();
+  }
+}
