@@ -172,7 +172,7 @@ class Judged {
     lastOf: Map<string, Seq>,
     follows: Follows,
   ): void {
-    const { id, atMs, cursor } = event;
+    const { id, atMs, cursorChars } = event;
     const message = this.#known.get(id);
     if (!message) return;
     const stream = `${message.slot} ${message.origin}`;
@@ -180,7 +180,7 @@ class Judged {
     else if ((lastOf.get(stream) ?? 0) > message.seq) this.#complain("order", atMs, id);
     else lastOf.set(stream, message.seq);
     if (!this.#gotMs.has(id)) this.#gotMs.set(id, atMs);
-    if (cursor.length > MAX_CURSOR_CHARS) this.#complain("cursor", atMs, `${cursor.length} long`);
+    if (cursorChars > MAX_CURSOR_CHARS) this.#complain("cursor", atMs, `${cursorChars} long`);
     if (message.publish.atMs < this.#firstMs - HISTORY_MS && !this.#excuses.cutNear(atMs)) {
       this.#complain("history", atMs, `${id}, published at ${message.publish.atMs} ms`);
     }

@@ -42,7 +42,8 @@ export type Seen =
     readonly id: string;
     readonly channel: string;
     readonly data: string;
-    readonly cursor: string;
+    /** Length of the cursor that came with it; 0 if nobody looked. */
+    readonly cursorChars: number;
   }
   | {
     readonly type: "gap";

@@ -31,9 +31,10 @@ export interface SubscriberOptions {
 
 export class SimulatedSubscriber {
   readonly record: Subscriber;
-  /** Where it stands; empty before it first connected. */
-  cursor = "";
   readonly #options: SubscriberOptions;
+  #cursor = "";
+  /** Of messages that came after the cursor. */
+  readonly #ids: string[] = [];
   #attempt = 0;
   #machine: Machine | undefined;
   #subscription: Subscription | undefined;
@@ -41,6 +42,15 @@ export class SimulatedSubscriber {
   constructor(options: SubscriberOptions) {
     this.#options = options;
     this.record = { name: options.name, channels: options.channels, seen: [] };
+  }
+
+  /** Where it stands; empty before it first connected. */
+  get cursor(): string {
+    if (this.#ids.length > 0) {
+      const cursors = [this.#cursor, ...this.#ids].map(parseCursor);
+      this.#moveTo(encodeCursor(cursors.reduce(mergeCursors)));
+    }
+    return this.#cursor;
   }
 
   get isConnected(): boolean {
@@ -107,11 +117,11 @@ export class SimulatedSubscriber {
     this.#subscription = subscription;
     this.record.seen.push({ type: "opened", atMs: world.clock.nowMs(), node: name, fresh });
     world.note(`${this.record.name} opens at ${name} ${this.cursor || "live"}`);
-    this.cursor = subscription.cursor();
+    this.#moveTo(subscription.cursor());
     subscription.resume();
     const keepAlive = () => {
       if (this.#subscription !== subscription) return;
-      if (!this.#options.keepsIds) this.cursor = subscription.cursor();
+      if (!this.#options.keepsIds) this.#moveTo(subscription.cursor());
       process?.clock.after(KEEP_ALIVE_MS, keepAlive);
     };
     keepAlive();
@@ -122,15 +132,16 @@ export class SimulatedSubscriber {
     const { name, seen } = this.record;
     const atMs = world.clock.nowMs();
     if (event.type === "message") {
-      const { message, cursor } = event;
-      const id = messageId(message), data = String(message.data);
-      seen.push({ type: "message", atMs, id, channel: message.channel, data, cursor });
-      this.cursor = keepsIds && this.cursor ? withId(this.cursor, id) : cursor;
+      const { message: { channel, data }, message } = event;
+      const id = messageId(message), cursorChars = keepsIds ? 0 : event.cursor.length;
+      seen.push({ type: "message", atMs, id, channel, data: String(data), cursorChars });
+      if (keepsIds) this.#ids.push(id);
+      else this.#moveTo(event.cursor);
       world.note(`${name} gets ${id} ${data}`);
     } else if (event.type === "gap") {
       const { type, channel, reason, missing, cursor } = event;
       seen.push({ type, atMs, channel, reason, missing });
-      this.cursor = cursor;
+      this.#moveTo(cursor);
       const what = missing.map(({ origin, from, to }) => `${origin}.${from}-${to}`).join(" ");
       world.note(`${name} misses ${channel} ${reason} ${what}`);
     } else {
@@ -145,6 +156,11 @@ export class SimulatedSubscriber {
       }
     });
     return false;
+  }
+
+  #moveTo(cursor: string): void {
+    this.#cursor = cursor;
+    this.#ids.length = 0;
   }
 
   #isCurrent(attempt: number): boolean {
@@ -163,9 +179,4 @@ export class SimulatedSubscriber {
     const { machines, random } = this.#options.world;
     return Math.floor(random() * machines.length);
   }
-}
-
-/** A cursor that covers a message too. What it says of the slot's others stays as it is. */
-function withId(cursor: string, id: string): string {
-  return encodeCursor(mergeCursors(parseCursor(cursor), parseCursor(id)));
 }

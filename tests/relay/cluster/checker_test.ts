@@ -258,7 +258,7 @@ Deno.test("`stale` and `fresh` take turns", async () => {
 Deno.test("a cursor over its limit is found", async () => {
   const rules = await findings((_, { seen }) => {
     const at = seen.findIndex(({ type }) => type === "message");
-    seen.splice(at, 1, { ...seen[at] as Got, cursor: "x".repeat(6145) });
+    seen.splice(at, 1, { ...seen[at] as Got, cursorChars: 6145 });
   });
   assert.deepEqual(rules, ["cursor"]);
 });
