@@ -4,7 +4,7 @@
  * @module
  */
 import { z } from "zod";
-import { checkChannel, checkEvent } from "../../relay/protocol/channel.ts";
+import { checkChannel, checkEvent, checkKey } from "../../relay/protocol/channel.ts";
 import { parseCursor } from "../../relay/protocol/cursor.ts";
 import { checkData } from "../../relay/protocol/data.ts";
 import { GroundwaveError } from "../../relay/protocol/errors.ts";
@@ -24,12 +24,6 @@ function checked(check: (text: string) => void): z.ZodString {
   });
 }
 
-/** What the interface names already and no relay can do yet: refused rather than ignored. */
-function withCluster(what: string): z.ZodExactOptional<z.ZodNever> {
-  return z.never({ error: `${what} comes with the cluster; this relay cannot promise it` })
-    .exactOptional();
-}
-
 const channel = checked(checkChannel);
 const start = z.string().transform((text): Start => text === "earliest" ? text : parseCursor(text));
 
@@ -38,8 +32,8 @@ const publishFields = {
   event: checked(checkEvent).exactOptional(),
   ack: z.enum(["accepted", "replicated", "archived"]).exactOptional(),
   after: z.string().transform(parseCursor).exactOptional(),
-  key: withCluster("Idempotency-Key (key)"),
-  order: withCluster("total order"),
+  key: checked(checkKey).exactOptional(),
+  order: z.literal("total").exactOptional(),
 };
 
 /** A publish whose data stands beside its options: single ones by HTTP. */

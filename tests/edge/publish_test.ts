@@ -94,10 +94,10 @@ const REFUSED: readonly [string, string, BodyInit, Record<string, string>?][] = 
   ["400 bad_request", "/publish/a?event=a%0Ab", "x"],
   ["400 encoding_invalid", "/publish/a", "x", { "groundwave-event": "\xE9" }],
   ["400 bad_request", "/publish/a?ack=maybe", "x"],
-  ["400 bad_request", "/publish/a?order=total", "x"],
-  ["400 bad_request", "/publish/a", "x", { "groundwave-order": "total" }],
-  ["400 bad_request", "/publish/a?key=k", "x"],
-  ["400 bad_request", "/publish/a", "x", { "idempotency-key": "k" }],
+  ["400 bad_request", "/publish/a?order=partial", "x"],
+  ["400 bad_request", "/publish/a", "x", { "groundwave-order": "" }],
+  ["400 bad_request", "/publish/a?key=", "x"],
+  ["400 bad_request", "/publish/a", "x", { "idempotency-key": "k".repeat(257) }],
   ["400 cursor_invalid", "/publish/a?after=nonsense", "x"],
   ["400 cursor_invalid", "/publish/a?after=", "x"],
   ["400 cursor_invalid", "/publish/a", "x", { "groundwave-after": "a.b.c" }],
@@ -119,6 +119,23 @@ Deno.test("bad publishes get the table's error and publish nothing", async () =>
     assert.equal(response.headers.has("retry-after"), expected.startsWith("503"), target);
     assert.deepEqual(await published(upstream, "a"), []);
   }
+});
+
+Deno.test("a key by header or query answers the first id again, and 409 for other data", async () => {
+  const { post, upstream } = fixture();
+  const first = await (await post("/publish/a", "x", { "idempotency-key": latin1OfUtf8("größe") }))
+    .json();
+  const again = await (await post("/publish?channel=a&key=gr%C3%B6%C3%9Fe", "x")).json();
+  assert.deepEqual(again, first);
+  const conflict = await post("/publish/a?key=gr%C3%B6%C3%9Fe", "y");
+  assert.equal(await errorOf(conflict), "409 key_conflict");
+  assert.equal(conflict.headers.has("retry-after"), false);
+  assert.equal((await published(upstream, "a")).length, 1);
+  const messages = [1, 1, 2].map((data) => ({ channel: "b", data, key: "k", order: "total" }));
+  const { results } = await (await post("/publish", JSON.stringify({ messages }), JSON_TYPE))
+    .json();
+  assert.equal(results[0].id, results[1].id);
+  assert.equal(results[2].error.code, "key_conflict");
 });
 
 Deno.test("a full window is 429 with the time to wait", async () => {
@@ -216,8 +233,8 @@ Deno.test("a batch is answered item by item, in order", async () => {
     { channel: "a", data: "x", encoding: "hex" },
     { channel: "a", data: "\ud800" },
     { channel: "a", data: "x", event: "stale" },
-    { channel: "a", data: "x", key: "k" },
-    { channel: "a", data: "x", order: "total" },
+    { channel: "a", data: "x", key: "" },
+    { channel: "a", data: "x", order: "partial" },
     { channel: "a", data: "x", after: "?" },
     { channel: "a", data: "é".repeat(MAX_DATA_BYTES / 2 + 1) },
     "text",

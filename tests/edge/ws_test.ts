@@ -95,7 +95,8 @@ const FAULTY: readonly [string, unknown][] = [
   ["bad_request", { op: "publish", channel: "a", data: "", encoding: "gzip" }],
   ["event_reserved", { op: "publish", channel: "a", data: "", event: "groundwave.x" }],
   ["bad_request", { op: "publish", channel: "a", data: "", ack: "all" }],
-  ["bad_request", { op: "publish", channel: "a", data: "", key: "k" }],
+  ["bad_request", { op: "publish", channel: "a", data: "", key: "" }],
+  ["bad_request", { op: "publish", channel: "a", data: "", order: "partial" }],
   ["not_archived", { op: "publish", channel: "a", data: "", ack: "archived" }],
   ["too_large", { op: "publish", channel: "a", data: "x".repeat(1024 * 1024 + 1) }],
 ];

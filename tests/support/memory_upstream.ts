@@ -59,7 +59,7 @@ export class MemoryUpstream implements Upstream {
       throw new GroundwaveError("not_replicated", "there is no other relay");
     }
     if (draft.ack === "archived") throw new GroundwaveError("not_archived", "there is no archive");
-    const message = this.#append(draft);
+    const message = this.#keyed(draft) ?? this.#append(draft);
     if (this.gate) await this.gate;
     return { id: messageId(message), channel: draft.channel, ack: "accepted" };
   }
@@ -177,7 +177,14 @@ export class MemoryUpstream implements Upstream {
     return event;
   }
 
-  #append({ channel, data, event }: Draft): Message {
+  #keyed({ channel, data, event, key }: Draft): Message | undefined {
+    if (key === undefined) return undefined;
+    const first = this.#log.find((message) => message.channel === channel && message.key === key);
+    if (!first || (first.event === event && String(first.data) === String(data))) return first;
+    throw new GroundwaveError("key_conflict", "the key was used with other data");
+  }
+
+  #append({ channel, data, event, key }: Draft): Message {
     const slot = slotOf(channel), seq = (this.#seqs.get(slot) ?? 0) + 1;
     this.#seqs.set(slot, seq);
     const message: Message = {
@@ -187,6 +194,7 @@ export class MemoryUpstream implements Upstream {
       channel,
       data,
       ...event !== undefined && { event },
+      ...key !== undefined && { key },
       timeMs: START_MS + this.#log.length,
       region: "local",
     };

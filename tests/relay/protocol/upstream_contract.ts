@@ -249,6 +249,21 @@ export function testUpstream(name: string, make: () => Promise<UnderTest>): void
     await assert.rejects(t.publish("x", { ack: "archived" }), { code: "not_archived" });
   });
 
+  test("a key is one message, whoever repeats it; with other data it conflicts", async (t) => {
+    const { sink, subscription } = await t.subscribe({ start: "live" });
+    subscription.resume();
+    const ids = await Promise.all([1, 2, 3].map(() => t.publish("x", { key: "k" })));
+    ids.push(await t.publish("x", { key: "k", order: "total" }));
+    assert.equal(new Set(ids).size, 1);
+    for (const other of [{ data: "y" }, { data: "x", event: "tick" }]) {
+      await assert.rejects(t.publish(other.data, { ...other, key: "k" }), { code: "key_conflict" });
+    }
+    assert.notEqual(await t.publish("x", { key: "k", channel: "other" }), ids[0]);
+    assert.notEqual(await t.publish("x", { key: "another" }), ids[0]);
+    await sink.until(2);
+    assert.deepEqual(sink.texts, ["x", "x"]);
+  });
+
   test("draining ends subscriptions and takes nothing new", async (t) => {
     const { sink, subscription } = await t.subscribe({ start: "live" });
     subscription.resume();
