@@ -58,7 +58,7 @@ export class Machine {
   start(): void {
     if (this.process) return;
     const { world, retention, groupCount, seed } = this.#options;
-    const random = seededRandom(seed * 7919 + this.number * 101 + ++this.#starts);
+    const random = seededRandom(seed * 65_536 + this.number * 4096 + ++this.#starts);
     const origin = originText(Uint8Array.from({ length: 6 }, () => Math.floor(random() * 256)));
     const clock = new ProcessClock(world.clock);
     const process: Process = {
