@@ -35,8 +35,6 @@ interface SourceStream {
 interface HeardStream {
   /** The ordinal that it began with. */
   begun: number;
-  /** The ordinal it began with. */
-  start: number;
   /** The ordinal that is handed on next. */
   next: number;
   /** The highest that is known to have been sent. */
@@ -155,22 +153,6 @@ export class SimulatedBackbone implements Backbone {
     }
   }
 
-  startAt(group: Group, origin: string, position: number): void {
-    const from = this.#lan.endpoint(origin);
-    if (!from || !this.#joined.has(group)) return;
-    const key = `${origin}/${group}`, nowMs = this.#clock.nowMs();
-    const { first } = from.#source(group), start = ahead(position, first);
-    const heard = this.#heard.get(key);
-    if (!heard) this.#heard.set(key, newHeard(start, nowMs));
-    else if (start < heard.start && heard.next > heard.start) {
-      this.#events.lost(group, origin, { from: position, to: plus(first, heard.start - 1) });
-      heard.start = start;
-    } else if (start < heard.start) {
-      heard.start = heard.next = heard.wholeFrom = start;
-      this.#askForAll(group, from, heard);
-    }
-  }
-
   counters(): Readonly<Record<string, number>> {
     return {};
   }
@@ -230,14 +212,10 @@ export class SimulatedBackbone implements Backbone {
     heard.lead = Math.max(heard.lead, ordinal);
     if (payload && ordinal >= heard.next) heard.arrived.set(ordinal, payload);
     this.#hand(group, from, heard);
-    this.#askForAll(group, from, heard);
-    if (!payload) this.#acknowledgeSoon(group, from, heard);
-  }
-
-  #askForAll(group: Group, from: SimulatedBackbone, heard: HeardStream): void {
     for (let missing = heard.next; missing <= heard.lead; missing++) {
       this.#ask(group, from, heard, missing);
     }
+    if (!payload) this.#acknowledgeSoon(group, from, heard);
   }
 
   /** Asks for a repair, until it comes, or the source says that it is over, or nobody answers for too long. */
@@ -316,7 +294,6 @@ export class SimulatedBackbone implements Backbone {
 function newHeard(next: number, heardMs: number): HeardStream {
   return {
     begun: next,
-    start: next,
     next,
     lead: next - 1,
     wholeFrom: next,
