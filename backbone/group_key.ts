@@ -12,6 +12,9 @@ import { GroupTime } from "./pgm/auth_time.ts";
 /** How often the file is looked at. */
 export const LOOK_MS = 5_000;
 
+/** How long a file must stay as it is to be read: whoever writes it takes less from one write to the next. */
+export const SETTLE_MS = 250;
+
 const SECRET_BYTES = { least: 16, most: 64 };
 
 /** Two: one to go, one to come. */
@@ -116,21 +119,28 @@ async function modifiedMs(path: string): Promise<number> {
   return (await Deno.stat(path)).mtime?.getTime() ?? 0;
 }
 
-/** Reads the file again when it has changed. */
+/**
+ * Reads the file again when it has changed and nobody is writing it any more: half of a key may look like one. What cannot
+ * be read is tried again, soon and then ever more seldom.
+ */
 class Follower {
   readonly #options: GroupKeyOptions;
+  /** When the file last changed: as it was read, and as it was seen last. */
+  #readMs: number;
   #seenMs: number;
+  #waitMs = LOOK_MS;
+  #isBad = false;
   #cancel = () => {};
   #closed = false;
 
-  constructor(options: GroupKeyOptions, seenMs: number) {
+  constructor(options: GroupKeyOptions, readMs: number) {
     this.#options = options;
-    this.#seenMs = seenMs;
+    this.#readMs = this.#seenMs = readMs;
   }
 
   start(keys: KeyRing): void {
     if (this.#closed) return;
-    this.#cancel = this.#options.clock.after(LOOK_MS, () => void this.#look(keys));
+    this.#cancel = this.#options.clock.after(this.#waitMs, () => void this.#look(keys));
   }
 
   close(): void {
@@ -139,18 +149,35 @@ class Follower {
   }
 
   async #look(keys: KeyRing): Promise<void> {
-    const { path, log } = this.#options;
     try {
-      const changedMs = await modifiedMs(path);
-      if (changedMs !== this.#seenMs) {
-        this.#seenMs = changedMs;
-        keys.replace(await readKeys(path));
-        log("info", "group key read again", { path, signing: keys.signing.id });
-      }
+      this.#waitMs = await this.#follow(keys) ? LOOK_MS : SETTLE_MS;
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      log("warn", "the group key file is bad, its last good keys go on", { path, reason });
+      this.#waitMs = this.#isBad ? Math.min(2 * this.#waitMs, LOOK_MS) : SETTLE_MS;
+      this.#complain(error);
     }
     this.start(keys);
+  }
+
+  /** Reads the file if it has changed; false: it may change further. */
+  async #follow(keys: KeyRing): Promise<boolean> {
+    const { path, log } = this.#options;
+    const changedMs = await modifiedMs(path), isSettled = changedMs === this.#seenMs;
+    this.#seenMs = changedMs;
+    if (changedMs === this.#readMs) return true;
+    if (!isSettled) return false;
+    keys.replace(await readKeys(path));
+    this.#readMs = changedMs;
+    this.#isBad = false;
+    log("info", "group key read again", { path, signing: keys.signing.id });
+    return true;
+  }
+
+  #complain(error: unknown): void {
+    const { path, log } = this.#options;
+    const reason = error instanceof Error ? error.message : String(error);
+    if (!this.#isBad) {
+      log("warn", "the group key file is bad, its last good keys go on", { path, reason });
+    }
+    this.#isBad = true;
   }
 }

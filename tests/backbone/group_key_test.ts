@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok, rejects, throws } from "node:assert/strict";
-import { hash, LOOK_MS, openGroupKey, parseGroupKey } from "../../backbone/group_key.ts";
+import { hash, LOOK_MS, openGroupKey, parseGroupKey, SETTLE_MS } from "../../backbone/group_key.ts";
 import { openBackbone } from "../../backbone/endpoint.ts";
 import { systemClock } from "../../backbone/clock.ts";
 import { freePort } from "../support/free_port.ts";
@@ -48,43 +48,98 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve));
 }
 
-Deno.test("a file that changes is read again; one that turns bad leaves the keys as they were", async () => {
-  const path = await Deno.makeTempFile();
-  const clock = new VirtualClock(), logged: string[] = [];
-  try {
-    await Deno.writeTextFile(path, `1:${HEX}`);
-    const file = await openGroupKey({
-      path,
-      clock,
-      wallMs: () => 5_000,
-      log: (level, message) => logged.push(`${level} ${message}`),
-    });
-    const { keys, time } = file.credentials;
-    deepEqual([keys.signing.id, time.at(10)], [1, 5_010]);
-    const change = async (text: string, changedMs: number) => {
-      await Deno.writeTextFile(path, text);
-      await Deno.utime(path, new Date(), new Date(changedMs));
-      const before = logged.length;
-      clock.advance(LOOK_MS);
-      await until(() => logged.length > before);
-      // The next look is set up after the word.
-      await new Promise((resolve) => setTimeout(resolve));
-    };
-    await change(`2:${HEX}\n1:${HEX}`, 1_000_000);
-    deepEqual([keys.signing.id, keys.get(1)?.id], [2, 1]);
-    await change("nonsense", 2_000_000);
-    equal(keys.signing.id, 2);
-    await change(`2:${HEX}`, 3_000_000);
-    equal(keys.get(1), undefined);
-    deepEqual(logged.map((line) => line.slice(0, 18)), [
-      "info group key rea",
-      "warn the group key",
-      "info group key rea",
-    ]);
+/** A file of keys that is followed by a clock whose timers are counted. */
+async function followed() {
+  const path = await Deno.makeTempFile(), clock = new VirtualClock(), logged: string[] = [];
+  let looks = 0, changedMs = 1_000_000;
+  const write = async (text: string) => {
+    await Deno.writeTextFile(path, text);
+    await Deno.utime(path, new Date(), new Date(changedMs += 1_000));
+  };
+  await write(`1:${HEX}`);
+  const file = await openGroupKey({
+    path,
+    clock: {
+      nowMs: () => clock.nowMs(),
+      after: (ms, fn) => {
+        looks++;
+        return clock.after(ms, fn);
+      },
+    },
+    wallMs: () => 5_000,
+    log: (level, message) => logged.push(`${level} ${message}`.slice(0, 18)),
+  });
+  /** Lets time pass to the next look and waits until it has been taken. */
+  const look = async (ms: number) => {
+    const before = looks;
+    clock.advance(ms);
+    await until(() => looks > before);
+  };
+  const close = async () => {
     file.close();
     file.close();
-  } finally {
     await Deno.remove(path);
+  };
+  return { credentials: file.credentials, write, look, logged, looks: () => looks, clock, close };
+}
+
+Deno.test("a file that changes is read again; one that turns bad leaves the keys as they were", async () => {
+  const { credentials: { keys, time }, write, look, logged, close } = await followed();
+  try {
+    deepEqual([keys.signing.id, time.at(10)], [1, 5_010]);
+    const change = async (text: string) => {
+      await write(text);
+      await look(LOOK_MS);
+      await look(SETTLE_MS);
+    };
+    await change(`2:${HEX}\n1:${HEX}`);
+    deepEqual([keys.signing.id, keys.get(1)?.id], [2, 1]);
+    await change("nonsense");
+    equal(keys.signing.id, 2);
+    await change(`2:${HEX}`);
+    equal(keys.get(1), undefined);
+    deepEqual(logged, ["info group key rea", "warn the group key", "info group key rea"]);
+  } finally {
+    await close();
+  }
+});
+
+Deno.test("a file that is being written is not read, though what is there looks like a key", async () => {
+  const { credentials: { keys }, write, look, logged, close } = await followed();
+  try {
+    await write(`2:${HEX}${HEX.slice(0, 4)}`);
+    await look(LOOK_MS);
+    await write(`2:${HEX}${HEX}`);
+    await look(SETTLE_MS);
+    equal(keys.signing.id, 1);
+    await look(SETTLE_MS);
+    deepEqual([keys.signing.id, keys.signing.secret.length], [2, 32]);
+    deepEqual(logged, ["info group key rea"]);
+  } finally {
+    await close();
+  }
+});
+
+Deno.test("a file found bad is read again soon, then ever more seldom, and complained of once", async () => {
+  const { credentials: { keys }, write, look, looks, logged, clock, close } = await followed();
+  try {
+    await write("2:");
+    await look(LOOK_MS);
+    await look(SETTLE_MS);
+    equal(logged.length, 1);
+    for (let waitMs = SETTLE_MS; waitMs < LOOK_MS; waitMs *= 2) {
+      const before = looks();
+      clock.advance(waitMs - 1);
+      equal(looks(), before);
+      await look(1);
+    }
+    await write(`2:${HEX}`);
+    await look(LOOK_MS);
+    await look(LOOK_MS);
+    equal(keys.signing.id, 2);
+    deepEqual(logged, ["warn the group key", "info group key rea"]);
+  } finally {
+    await close();
   }
 });
 
