@@ -20,6 +20,8 @@ interface Need {
 /** Suites in network namespaces. */
 const LABS = /^tests\/(interop\/|scripts\/lan_test\.ts$|cli\/doctor_lan_test\.ts$)/;
 const INTEROP = /^tests\/interop\//;
+/** Suites with a real Redis. */
+const REDIS = /\/redis_(?!url_)\w+_test\.ts$/;
 
 const NEEDS: readonly Need[] = [
   program("chromium", "chromium", /^tests\/e2e\/page_test\.ts$/),
@@ -27,6 +29,8 @@ const NEEDS: readonly Need[] = [
   program("nft", "nftables", LABS),
   program("gcc", "gcc libc6-dev", INTEROP),
   program("tshark", "tshark", INTEROP),
+  program("redis-server", "redis-server", REDIS),
+  program("redis-cli", "redis-tools", REDIS),
   {
     name: "libpgm",
     debian: "libpgm-dev",

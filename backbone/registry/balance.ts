@@ -12,11 +12,11 @@ const LEAST_LOAD = 200;
 /** What is this close to the mean is even enough: every move makes relays join groups and fetch logs. */
 const UNEVEN = 1.25;
 
-/** A move that takes less than this part off the fuller of its two groups is not worth it. */
-const LEAST_GAIN = 0.1;
+/** A slot that takes less than this part off its group is not worth moving. */
+const LEAST_GAIN = 1 / 1024;
 
 /** Slots moved at once. */
-const MOST_MOVES = 16;
+const MOST_MOVES = 64;
 
 interface Move {
   readonly slot: number;

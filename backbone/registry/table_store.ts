@@ -19,17 +19,14 @@ export interface Load {
 export interface TableStore {
   /** What it holds, which is `known` itself if that is the same version; undefined if it holds nothing. */
   read(known: SlotGroups): Promise<SlotGroups | undefined>;
-  /**
-   * Stores `groups` if that is newer than what is held, or nothing is. With `base`, only if that is held.
-   * Answers what is held now.
-   */
-  write(groups: SlotGroups, base?: Version): Promise<Version>;
+  /** Stores `groups` if that is newer than what is held, or nothing is; with `base`, only if that is held. True if it did. */
+  write(groups: SlotGroups, base?: Version): Promise<boolean>;
   /**
    * Adds what was published here. Answers the load of all relays to the one that is to look after the balance now: one
    * in each window of so many milliseconds.
    */
   report(messages: ReadonlyMap<number, number>, windowMs: number): Promise<Load | undefined>;
-  /** Idempotent. */
+  /** What is asked meanwhile fails. Idempotent. */
   close(): void;
 }
 
