@@ -14,6 +14,7 @@ import {
   startNode,
   startServer,
 } from "../tests/support/node_process.ts";
+import { median, quantile } from "./bench/quantiles.ts";
 import { Publisher, readEvents } from "./bench/raw_http.ts";
 
 const MESSAGES_PER_S = 1000;
@@ -62,14 +63,6 @@ async function measure(route: Route, messages: number): Promise<Latency> {
   stop();
   latencies.sort((a, b) => a - b);
   return { p50_ms: quantile(latencies, 0.5), p99_ms: quantile(latencies, 0.99) };
-}
-
-function quantile(sorted: readonly number[], q: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? NaN;
-}
-
-function median(values: readonly number[]): number {
-  return quantile([...values].sort((a, b) => a - b), 0.5);
 }
 
 /** All rounds, the routes in turn and each round from another one on. */
