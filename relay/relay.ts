@@ -186,6 +186,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     publisher: sequencer,
     asOfMs: wallMs,
     pull: (slot) => sync.slot(slot),
+    isStale: () => false,
     waiting: () => announcer.isSettled ? [] : ["looking for other relays"],
     metrics: () => collectMetrics({ ...parts, upstream }),
   });

@@ -29,6 +29,9 @@ export class RelaySubscription implements Subscription {
   readonly #hooks: SubscriptionHooks;
   readonly #asOfMs: () => number;
   readonly #readers = new Map<number, Reader>();
+  /** Channels that are stale now, and those of which the sink was told so. */
+  readonly #stale = new Set<string>();
+  readonly #toldStale = new Set<string>();
   #accepting = false;
   #over = false;
 
@@ -65,6 +68,7 @@ export class RelaySubscription implements Subscription {
     if (this.#over || this.#accepting) return;
     this.#accepting = true;
     this.#hooks.stalled(this, false);
+    this.#tell(this.#stale, this.#toldStale, "stale");
     for (const [slot, reader] of [...this.#readers]) {
       if (!this.#accepting || this.#over) return;
       // The slot served now comes last the next time, so that a busy one cannot starve the others.
@@ -72,6 +76,20 @@ export class RelaySubscription implements Subscription {
       this.#readers.set(slot, reader);
       reader.resume();
     }
+    this.#tell(this.#toldStale, this.#stale, "fresh");
+  }
+
+  /** The relay cannot tell for now, or can again, whether the readers of some slots have everything. */
+  setStale(isMeant: (slot: number) => boolean, stale: boolean): void {
+    for (const [slot, reader] of this.#readers) {
+      if (!isMeant(slot)) continue;
+      for (const channel of reader.channels) {
+        if (stale) this.#stale.add(channel);
+        else this.#stale.delete(channel);
+      }
+    }
+    if (stale) this.#tell(this.#stale, this.#toldStale, "stale");
+    else this.#tell(this.#toldStale, this.#stale, "fresh");
   }
 
   close(): void {
@@ -87,6 +105,17 @@ export class RelaySubscription implements Subscription {
     if (this.#over) return;
     this.close();
     this.#sink.closed(error);
+  }
+
+  /** Tells the sink of the channels that are in one set and not in the other, while it takes anything. */
+  #tell(these: ReadonlySet<string>, others: ReadonlySet<string>, type: "stale" | "fresh"): void {
+    for (const channel of [...these]) {
+      if (!this.#accepting || this.#over) return;
+      if (others.has(channel)) continue;
+      if (type === "stale") this.#toldStale.add(channel);
+      else this.#toldStale.delete(channel);
+      this.#take({ type, channel });
+    }
   }
 
   /** The sink of an only reader: its cursor is the subscription's, and its events are shared with other readers. */

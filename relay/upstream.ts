@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Group } from "../backbone/backbone.ts";
 import type { Clock } from "../backbone/clock.ts";
 import type { GroupTable } from "../backbone/registry/group_table.ts";
 import type { Groups } from "./groups.ts";
@@ -39,6 +40,8 @@ export interface UpstreamOptions {
   readonly asOfMs: () => number;
   /** Brings a slot up to what the relays in view hold. */
   readonly pull: (slot: number) => Promise<unknown>;
+  /** Whether readers of a group are to be told that nobody can tell whether they have everything. */
+  readonly isStale: (group: Group) => boolean;
   /** Why traffic should not come here yet; empty when it may. */
   readonly waiting: () => readonly string[];
   readonly metrics: () => readonly Metric[];
@@ -108,6 +111,12 @@ export class RelayUpstream implements Upstream {
     return this.#options.metrics();
   }
 
+  /** The readers of a group have become stale, or fresh again. */
+  setStale(group: Group, stale: boolean): void {
+    const isMeant = (slot: number) => this.#options.table.groupOf(slot) === group;
+    for (const subscription of [...this.#subscriptions]) subscription.setStale(isMeant, stale);
+  }
+
   /** Takes nothing new and ends every subscription with `draining`. Idempotent. */
   drain(): void {
     this.#draining = true;
@@ -158,7 +167,7 @@ export class RelayUpstream implements Upstream {
     slots: ReadonlyMap<number, readonly string[]>,
     { start }: SubscribeRequest,
   ): void {
-    const { logs, clock } = this.#options;
+    const { logs, clock, table, isStale } = this.#options;
     const asOfMs = typeof start === "object" ? start.asOfMs : undefined;
     for (const [slot, channels] of slots) {
       const from = typeof start === "object" ? start.slots.get(slot) ?? NOWHERE : start;
@@ -167,6 +176,7 @@ export class RelayUpstream implements Upstream {
         return logs.of(slot).open(channels, from, clock.nowMs(), options);
       });
     }
+    subscription.setStale((slot) => isStale(table.groupOf(slot)), true);
   }
 
   #hooks(release: () => void): SubscriptionHooks {

@@ -21,7 +21,7 @@ function setUp(join: () => Promise<void> = () => Promise.resolve()) {
   const clock = new VirtualClock(), table = staticGroups(4);
   const logs = new Logs({ clock, log: LOG_OPTIONS, maxBytes: 1_000_000 });
   const backbone = { join, leave: () => {}, send: () => 1 };
-  const pulled: number[] = [];
+  const pulled: number[] = [], stale = new Set<number>();
   const pull = (slot: number) => Promise.resolve(pulled.push(slot));
   const common = { clock, table, logs, pull };
   const node = { id: "test", region: "r", origin: LOG_OPTIONS.self };
@@ -44,12 +44,20 @@ function setUp(join: () => Promise<void> = () => Promise.resolve()) {
       isAlone: () => true,
     }),
     asOfMs: () => 0,
+    isStale: (group) => stale.has(group),
     waiting: () => [],
     metrics: () => [],
   });
   const append = (seq: number, channel = "a") =>
     logs.append({ ...message(A, seq, channel), slot: slotOf(channel) });
-  return { clock, upstream, append, pulled };
+  /** As the relay does it. */
+  const setStale = (channel: string, on: boolean) => {
+    const group = table.groupOf(slotOf(channel));
+    if (on) stale.add(group);
+    else stale.delete(group);
+    upstream.setStale(group, on);
+  };
+  return { clock, upstream, append, pulled, setStale };
 }
 
 const LIVE = { channels: ["a"], start: "live" } as const;
@@ -135,4 +143,57 @@ Deno.test("a reader that takes little at a time gets of each of its slots in tur
   for (let n = 0; n < 4; n++) subscription.resume();
   assert.deepEqual(from, ["a", "b", "a", "b"]);
   subscription.close();
+});
+
+/** What a sink was told, in words. */
+function said({ events }: RecordingSink): string[] {
+  return events.map((event) =>
+    event.type === "message" ? `${event.message.seq}` : `${event.type} ${event.channel}`
+  );
+}
+
+Deno.test("readers are told when their group is stale and when it is fresh again, others are not", async () => {
+  const { upstream, append, setStale } = setUp();
+  const one = new RecordingSink(), both = new RecordingSink();
+  (await upstream.subscribe(LIVE, one)).resume();
+  (await upstream.subscribe({ channels: ["a", "b"], start: "live" }, both)).resume();
+  setStale("b", true);
+  setStale("b", true);
+  append(1);
+  setStale("b", false);
+  assert.deepEqual([said(one), said(both)], [["1"], ["stale b", "1", "fresh b"]]);
+});
+
+Deno.test("who takes nothing meanwhile is told afterwards: `stale` before what waits, `fresh` behind it", async () => {
+  const { upstream, append, setStale } = setUp();
+  const sink = new RecordingSink();
+  const subscription = await upstream.subscribe(LIVE, sink);
+  setStale("a", true);
+  append(1);
+  assert.deepEqual(said(sink), []);
+  sink.room = 1;
+  subscription.resume();
+  assert.deepEqual(said(sink), ["stale a"]);
+  setStale("a", false);
+  sink.room = Infinity;
+  subscription.resume();
+  assert.deepEqual(said(sink), ["stale a", "1", "fresh a"]);
+  setStale("a", true);
+  setStale("a", false);
+  sink.room = 0;
+  setStale("a", true);
+  setStale("a", false);
+  subscription.resume();
+  assert.deepEqual(said(sink).slice(3), ["stale a", "fresh a", "stale a", "fresh a"]);
+});
+
+Deno.test("who comes to a stale group is told at once, also in a page", async () => {
+  const { upstream, append, setStale } = setUp();
+  const sink = new RecordingSink();
+  append(1);
+  setStale("a", true);
+  (await upstream.subscribe(LIVE, sink)).resume();
+  assert.deepEqual(said(sink), ["stale a"]);
+  const page = await upstream.read({ channels: ["a"], start: "earliest", limit: 9 });
+  assert.deepEqual(page.events.map(({ type }) => type), ["stale", "message"]);
 });

@@ -20,6 +20,8 @@ export type LogSink = (event: StreamEvent) => boolean;
 
 /** What the relay sees of a reader. It is born paused. */
 export interface Reader {
+  /** What it reads. */
+  readonly channels: Iterable<string>;
   /** False exactly when the first events will be gaps because of its cursor. */
   readonly recovered: boolean;
   /** Whether it is not (yet) at the tail, or takes nothing: the log costs it something only then. */
@@ -91,6 +93,10 @@ export class LogReader implements Reader {
   /** Where it stands with others; undefined when it is not live. */
   get place(): Place | undefined {
     return this.#place;
+  }
+
+  get channels(): Iterable<string> {
+    return this.#channels.keys();
   }
 
   get lagging(): boolean {
