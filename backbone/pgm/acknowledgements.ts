@@ -1,6 +1,6 @@
 /**
- * What one relay acknowledges, of all groups and to all sources: gathered, so that it costs a packet a millisecond at
- * most however many streams there are. The first after a pause goes at once: somebody may wait for it.
+ * What one relay acknowledges, of all groups and to all sources: gathered, so that it costs a packet a millisecond
+ * however many streams there are. Only the first few after a pause go at once: somebody may wait for each.
  *
  * @module
  */
@@ -16,6 +16,9 @@ const SHARE = 0.5;
 
 const LARGEST_WINDOW = 0xffff;
 
+/** So many packets need not wait for each other: what comes as often as they may go would always wait for a timer. */
+const BURST = 4;
+
 /** A stream that is heard, and what of it was handed to the application: see {@link Acked}. */
 export interface Progress {
   readonly stream: Stream;
@@ -27,7 +30,8 @@ export class Acknowledgements {
   readonly #receiveBuffer: () => number;
   /** What has come on since it was acknowledged. */
   readonly #due = new Set<Progress>();
-  #sentMs = -Infinity;
+  /** When the next packet would go if they went evenly. */
+  #slotMs = -Infinity;
 
   /** @param receiveBuffer the bytes that wait at a socket at most. */
   constructor(receiveBuffer: () => number) {
@@ -46,7 +50,7 @@ export class Acknowledgements {
 
   /** When {@link poll} has something; Infinity if nothing waits. */
   nextTimeoutMs(): number {
-    return this.#due.size > 0 ? this.#sentMs + TIMING.ackMs : Infinity;
+    return this.#due.size > 0 ? this.#slotMs - (BURST - 1) * TIMING.ackMs : Infinity;
   }
 
   /** What one packet says now; undefined if nothing is due. Poll until it is. */
@@ -59,7 +63,8 @@ export class Acknowledgements {
       const { stream: { gsi, sourcePort }, from, through } = progress;
       streams.push({ gsi, sourcePort, from, through });
     }
-    if (this.#due.size === 0) this.#sentMs = nowMs;
+    // What does not fit one packet goes in several, at once.
+    if (this.#due.size === 0) this.#slotMs = Math.max(this.#slotMs, nowMs) + TIMING.ackMs;
     return { window: windowOf(this.#receiveBuffer()), streams };
   }
 }

@@ -102,7 +102,9 @@ export class Listener {
     const { through } = peer;
     hand(packet, peer, nowMs);
     // An SPM is answered in any case: the last acknowledgement may be lost.
-    if (peer.through !== through || packet.type === "spm") this.#acknowledge(peer);
+    if (peer.tagged && (peer.through !== through || packet.type === "spm")) {
+      this.#options.acknowledgements.note(peer);
+    }
     // What is missing may have to be asked for at once.
     if (nowMs >= peer.nextTimeoutMs()) this.#wake(peer, nowMs);
     this.#settle(peer);
@@ -122,18 +124,12 @@ export class Listener {
   }
 
   #wake(peer: Receiver, nowMs: number): void {
-    const { through } = peer;
     const { spmr, ask } = peer.handleTimeout(nowMs);
-    if (peer.through !== through) this.#acknowledge(peer);
     if (spmr) this.#requestSpm(peer.stream);
     for (let at = 0; at < ask.length; at += LARGEST_NAK) {
       this.#request(peer, ask.slice(at, at + LARGEST_NAK));
     }
     this.#options.memory.update(peer);
-  }
-
-  #acknowledge(peer: Receiver): void {
-    if (peer.tagged) this.#options.acknowledgements.note(peer);
   }
 
   #discover(packet: Packet, address: string | undefined, nowMs: number): Receiver | undefined {

@@ -59,7 +59,11 @@ export class Receiver implements Holder {
   #heardMs: number;
   #spmSqn: number | undefined;
   #nla: number | undefined;
-  #tagged = false;
+  /**
+   * Taken for granted until an SPM tells: it may wait behind what a busy source has sent meanwhile, which is then too far
+   * ahead to be held.
+   */
+  #tagged = true;
   /** When to ask for an SPM, while none came. */
   #spmrMs: number;
   readonly #leaps = new Strays(TIMING.strayMs.ahead);
@@ -93,7 +97,7 @@ export class Receiver implements Holder {
     return this.#nla;
   }
 
-  /** Whether the source asks us to acknowledge. */
+  /** Whether the source asks us to acknowledge, or may. */
   get tagged(): boolean {
     return this.#tagged;
   }

@@ -22,7 +22,7 @@ export const TIMING = {
   windowLeastMs: 250,
   /** A source ignores a repeated request within this time: others' NAKs for the same loss are under way. */
   lingerMs: 2,
-  /** A receiver acknowledges all streams that ask for it in one packet, and no second one within this time. */
+  /** A receiver acknowledges all streams that ask for it in one packet, and sends one in this time on the average. */
   ackMs: 1,
   /** A receiver that holds a source up so long, without coming on to speak of, does so no more. */
   stallMs: 250,

@@ -3,40 +3,55 @@
  *
  * @module
  */
-import { deepEqual, equal } from "node:assert/strict";
+import { deepEqual, equal, ok } from "node:assert/strict";
 import { LARGEST_ACK } from "../../../backbone/pgm/ack.ts";
 import { Acknowledgements, type Progress } from "../../../backbone/pgm/acknowledgements.ts";
+import { encodeData, encodeSpm } from "../../../backbone/pgm/encode.ts";
+import { TYPE } from "../../../backbone/pgm/packet.ts";
 import { TIMING } from "../../../backbone/pgm/timing.ts";
+import { PgmNode } from "../../support/pgm_node.ts";
+import { seededRandom } from "../../support/random.ts";
+import { SimulatedNetwork } from "../../support/sim_network.ts";
+import { VirtualClock } from "../../support/virtual_clock.ts";
 
 function stream(gsi: number, through: number): Progress & { through: number } {
   return { stream: { gsi, sourcePort: 32_769, destinationPort: 3055 }, from: 1, through };
 }
 
-Deno.test("the first acknowledgement goes at once, and then one packet a millisecond, each stream as far as it is", () => {
+Deno.test("one packet says of every stream how far it is, and how much the socket holds", () => {
   const streams = [1, 2, 3].map((gsi) => stream(gsi, gsi));
   const acknowledgements = new Acknowledgements(() => 212_992);
   equal(acknowledgements.nextTimeoutMs(), Infinity);
   equal(acknowledgements.poll(10), undefined);
   for (const progress of streams) acknowledgements.note(progress);
+  streams[0]!.through = 8;
   deepEqual(acknowledgements.poll(10), {
     window: 46,
-    streams: streams.map(({ stream: { gsi, sourcePort }, from, through }) => (
-      { gsi, sourcePort, from, through }
+    streams: [8, 2, 3].map((through, at) => (
+      { gsi: at + 1, sourcePort: 32_769, from: 1, through }
     )),
   });
   equal(acknowledgements.poll(10), undefined);
-  const [first] = streams;
-  for (let through = 4; through < 9; through++) {
-    first!.through = through;
-    acknowledgements.note(first!);
+});
+
+/** When a stream that comes on every `everyMs` for 100 ms is acknowledged. */
+function acknowledgedMs(acknowledgements: Acknowledgements, everyMs: number): number[] {
+  const at: number[] = [], progress = stream(1, 0);
+  for (let nowMs = 0; nowMs < 100; nowMs += everyMs) {
+    acknowledgements.note(progress);
+    if (acknowledgements.poll(nowMs)) at.push(nowMs);
+    else ok(acknowledgements.nextTimeoutMs() > nowMs);
   }
-  equal(acknowledgements.poll(10.9), undefined);
-  equal(acknowledgements.nextTimeoutMs(), 10 + TIMING.ackMs);
-  deepEqual(acknowledgements.poll(11)?.streams, [
-    { gsi: 1, sourcePort: 32_769, from: 1, through: 8 },
-  ]);
-  acknowledgements.note(first!);
-  deepEqual(acknowledgements.poll(100)?.streams.length, 1, "at once again after a pause");
+  return at;
+}
+
+Deno.test("after a pause each packet is acknowledged at once; a steady stream once a millisecond", () => {
+  const acknowledgements = new Acknowledgements(() => 0);
+  equal(acknowledgedMs(acknowledgements, 1).length, 100, "one a millisecond, each at once");
+  const busy = acknowledgedMs(new Acknowledgements(() => 0), 1 / 64);
+  deepEqual(busy.slice(0, 4), [0, 1, 2, 3].map((n) => n / 64));
+  equal(busy.at(4), TIMING.ackMs);
+  ok(busy.length <= 100 + 4, `${busy.length} packets in 100 ms`);
 });
 
 Deno.test("more streams than one packet holds take several, at once", () => {
@@ -57,4 +72,26 @@ Deno.test("what was forgotten is not acknowledged", () => {
   acknowledgements.note(left);
   acknowledgements.forget(left);
   equal(acknowledgements.poll(0), undefined);
+});
+
+function receiver(gsi: number): PgmNode {
+  const clock = new VirtualClock(), network = new SimulatedNetwork(clock);
+  return new PgmNode({ clock, network, random: seededRandom(1), gsi });
+}
+
+Deno.test("who leaves a group before it was handed what came does not acknowledge it", () => {
+  for (const leaves of [false, true]) {
+    const source = { gsi: 1, sourcePort: 32_769, destinationPort: 3055 };
+    const { session } = receiver(2);
+    const spm = { sqn: 0, trail: 0, lead: 0xffff_ffff, nla: 1, fin: false, tagged: [2] };
+    session.handleDatagram(encodeSpm(source, spm), 0);
+    session.handleDatagram(encodeData(source, { sqn: 0, trail: 0, payload: Uint8Array.of(1) }), 0);
+    if (leaves) session.deafen();
+    session.acknowledge(0);
+    const types: number[] = [];
+    for (let packet = session.pollTransmit(0); packet; packet = session.pollTransmit(0)) {
+      types.push(packet[4] ?? NaN);
+    }
+    equal(types.includes(TYPE.ack), !leaves);
+  }
 });
