@@ -48,11 +48,14 @@ type Outcome =
 const RANK_MS = 500;
 /** Where it may not: longer than any publish takes there. */
 const ANSWER_MS = 4000;
+/** Drafts that other relays have not answered yet; a publisher is refused beyond. */
+const MAX_ASKED = 4096;
 
 export class Sequencer {
   readonly #options: SequencerOptions;
   /** By channel and key, publishes on their way into the log. */
   readonly #placing = new Map<string, Promise<Stored>>();
+  #asked = 0;
 
   constructor(options: SequencerOptions) {
     this.#options = options;
@@ -110,12 +113,16 @@ export class Sequencer {
   }
 
   async #askOne(origin: Origin, draft: Leveled): Promise<Outcome> {
+    if (this.#asked >= MAX_ASKED) return { type: "failed", error: tooMany() };
+    this.#asked += 1;
     try {
       return { type: "answered", published: await this.#options.ask(origin, draft) };
     } catch (error) {
       if (!(error instanceof GroundwaveError)) return { type: "lost" };
       const isRefusal = error.code === "unavailable" || error.code === "draining";
       return isRefusal ? { type: "refused" } : { type: "failed", error };
+    } finally {
+      this.#asked -= 1;
     }
   }
 
@@ -195,6 +202,12 @@ function unanswered(): GroundwaveError {
     "no custodian answered; it may still arrive: retry with the same key",
     { retryAfterS: 1 },
   );
+}
+
+function tooMany(): GroundwaveError {
+  return new GroundwaveError("window_full", "too many publishes wait for their sequencer", {
+    retryAfterS: 1,
+  });
 }
 
 function unavailable(): GroundwaveError {

@@ -194,6 +194,13 @@ Deno.test("a total order without a key is not published twice where an answer is
   assert.deepEqual(world.asked, [B, B]);
 });
 
+Deno.test("what waits for a sequencer is bounded", async () => {
+  const world = new World();
+  world.moods.set(B, "silent");
+  for (let n = 0; n < 4096; n++) void world.publish(A, { order: "total" }).catch(() => {});
+  assert.equal(await codeOf(world.publish(A, { order: "total" })), "window_full");
+});
+
 Deno.test("without a ready custodian a relay keeps the keys itself", async () => {
   const world = new World();
   world.ready = [];
