@@ -132,6 +132,10 @@ export class SimulatedBackbone implements Backbone {
     }
   }
 
+  hears(group: Group): boolean {
+    return this.#joined.has(group);
+  }
+
   /** The number that the next TPDU of ours to a group will have. */
   position(group: Group): number {
     const { first, lead } = this.#source(group);

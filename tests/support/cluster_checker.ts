@@ -8,7 +8,7 @@ import { MAX_CURSOR_CHARS } from "../../relay/protocol/cursor.ts";
 import type { Origin, Range, Seq } from "../../relay/protocol/message.ts";
 import { slotOf } from "../../relay/protocol/slot.ts";
 import { Excuses } from "./cluster_excuses.ts";
-import type { Ledger, Seen, Subscriber } from "./cluster_ledger.ts";
+import type { Ledger, Seen, Stand, Subscriber } from "./cluster_ledger.ts";
 import { Follows, type Known, messagesOf } from "./cluster_messages.ts";
 
 /** What was promised and not kept. */
@@ -31,6 +31,8 @@ export type Rule =
   | "invented"
   /** A subscriber without a cursor got what was published long before it came. */
   | "history"
+  /** Relays that hear a channel do not have the same of it though all was quiet for long. */
+  | "converge"
   /** `stale` twice, or `fresh` without `stale`. */
   | "stale"
   /** A cursor over its limit. */
@@ -62,6 +64,7 @@ export function judge(ledger: Ledger): Violation[] {
     violations.push({ rule: "invented", ...(subscriber ? { subscriber } : {}), atMs, what });
   });
   const excuses = new Excuses(ledger);
+  judgeStands(ledger, violations);
   judgeAnswers(ledger, excuses, violations);
   judgeKeys(ledger, known, excuses, violations);
   const byChannel = Map.groupBy(known.values(), ({ publish }) => publish.channel);
@@ -75,6 +78,28 @@ export function judge(ledger: Ledger): Violation[] {
 /** A violation as a line. */
 export function tell({ rule, subscriber, atMs, what }: Violation): string {
   return `${rule}${subscriber ? ` at ${subscriber}` : ""} (${atMs.toFixed(0)} ms): ${what}`;
+}
+
+function judgeStands(
+  { stands, publishes, retention, endMs }: Ledger,
+  violations: Violation[],
+): void {
+  const published = Map.groupBy(publishes, ({ channel }) => channel);
+  const hearers = stands.filter(({ hears }) => hears);
+  for (const [channel, [first, ...others]] of Map.groupBy(hearers, (stand) => stand.channel)) {
+    // What is dropped for its number may differ: they may have got it in different order.
+    const isWhole = (published.get(channel)?.length ?? 0) <= retention.maxCount;
+    const text = ({ ids, vector }: Stand) =>
+      JSON.stringify([
+        [...vector].filter(([, seq]) => seq > 0).sort(),
+        isWhole ? [...ids].sort() : [],
+      ]);
+    for (const other of others) {
+      if (!first || text(first) === text(other)) continue;
+      const what = `${channel}: ${first.node} ${text(first)}, ${other.node} ${text(other)}`;
+      violations.push({ rule: "converge", atMs: endMs, what });
+    }
+  }
 }
 
 /** Every attempt is answered in time. */
@@ -217,9 +242,9 @@ class Judged {
   }
 
   /** Whether the message is to come: it is promised or there, and was published while the subscriber followed. */
-  #isDue({ id, publish, replicatedMs }: Known): boolean {
+  #isDue({ publish, replicatedMs, isHeld }: Known): boolean {
     return publish.atMs > this.#firstMs &&
-      (replicatedMs < Infinity || this.#ledger.held.has(id));
+      (replicatedMs < Infinity || isHeld);
   }
 
   #isAnnounced(message: Known): boolean {
@@ -239,8 +264,8 @@ class Judged {
   }
 
   /** Two crashes within one re-replication may destroy what was on these two. */
-  #isDestroyed({ id, publish }: Known): boolean {
-    return !this.#ledger.held.has(id) && this.#excuses.overBudget(publish.atMs);
+  #isDestroyed({ publish, isHeld }: Known): boolean {
+    return !isHeld && this.#excuses.overBudget(publish.atMs);
   }
 
   #judgeGap(message: Known, gaps: readonly Gap[]): void {

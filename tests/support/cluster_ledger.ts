@@ -70,6 +70,17 @@ export interface Fault {
   toMs: number;
 }
 
+/** What a relay had of a channel when all was quiet. */
+export interface Stand {
+  readonly node: string;
+  readonly channel: string;
+  /** Whether it hears the channel, or has of it only what it published itself. */
+  readonly hears: boolean;
+  readonly ids: readonly string[];
+  /** Of the channel's slot. */
+  readonly vector: Vector;
+}
+
 /** The whole record. */
 export interface Ledger {
   readonly publishes: Publish[];
@@ -77,8 +88,8 @@ export interface Ledger {
   readonly faults: Fault[];
   /** When everything answered `replicated` was seen to be on two live relays again, at least. */
   readonly wholeMs: number[];
-  /** Ids that a live relay held at the end. */
-  readonly held: Set<string>;
+  /** At the end, of the relays that live. */
+  readonly stands: Stand[];
   /** Of a channel. */
   readonly retention: { readonly maxCount: number; readonly maxAgeMs: number };
   endMs: number;
@@ -90,7 +101,7 @@ export function newLedger(retention: Ledger["retention"]): Ledger {
     subscribers: [],
     faults: [],
     wholeMs: [],
-    held: new Set(),
+    stands: [],
     retention,
     endMs: 0,
   };

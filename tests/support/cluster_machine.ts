@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Group } from "../../backbone/backbone.ts";
 import { originText } from "../../relay/protocol/base64url.ts";
 import { GroundwaveError } from "../../relay/protocol/errors.ts";
 import type { Origin } from "../../relay/protocol/message.ts";
@@ -53,6 +54,10 @@ export class Machine {
   /** The relay that serves here, if it does. */
   get relay(): Relay | undefined {
     return this.process?.relay;
+  }
+
+  hears(group: Group): boolean {
+    return this.process?.backbone?.hears(group) ?? false;
   }
 
   start(): void {

@@ -18,6 +18,8 @@ export interface Known {
   answeredMs: number;
   /** When it was answered `replicated`, if it was. */
   replicatedMs: number;
+  /** Whether a live relay has it in the end. */
+  readonly isHeld: boolean;
   /** When the first subscriber had it. */
   firstSeenMs: number;
 }
@@ -29,13 +31,14 @@ export function messagesOf(
 ): Map<string, Known> {
   const known = new Map<string, Known>();
   const published = new Map<string, Publish>();
+  const held = new Set(ledger.stands.flatMap(({ ids }) => ids));
   const add = (id: string, publish: Publish): Known | undefined => {
     const had = known.get(id);
     if (had) return had.publish.data === publish.data ? had : undefined;
     const place = parseMessageId(id);
     if (!place || place.slot !== slotOf(publish.channel)) return undefined;
     const never = { answeredMs: Infinity, replicatedMs: Infinity, firstSeenMs: Infinity };
-    const made = { id, ...place, publish, ...never };
+    const made = { id, ...place, publish, ...never, isHeld: held.has(id) };
     known.set(id, made);
     return made;
   };

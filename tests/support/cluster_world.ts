@@ -48,9 +48,11 @@ export class ClusterWorld {
   readonly ledger: Ledger;
   /** What happened, a line each: the same for the same seed. */
   readonly trace: string[] = [];
+  readonly #groupCount: number;
   #published = 0;
 
   constructor({ seed, machines, retention, groupCount = 4 }: WorldOptions) {
+    this.#groupCount = groupCount;
     this.random = seededRandom(seed);
     this.wires = new Wires(this.clock, seededRandom(seed + 1));
     this.multicast = new Multicast(this.wires);
@@ -143,22 +145,31 @@ export class ClusterWorld {
     for (const subscriber of this.subscribers) subscriber.lost(machine);
   }
 
-  /** Ends the record: notes what the relays still hold, and stops them. */
+  /** Ends the record: notes what the relays hold, first those that need ask nobody for it, and stops them. */
   async close(): Promise<void> {
     this.ledger.endMs = this.clock.nowMs();
     const channels = [...new Set(this.ledger.publishes.map(({ channel }) => channel))];
-    for (const { relay } of this.machines) {
-      for (const channel of channels) {
-        void relay?.upstream.read({ channels: [channel], start: "earliest", limit: 10_000 })
-          .then(({ events }) => {
-            for (const event of events) {
-              if (event.type === "message") this.ledger.held.add(messageId(event.message));
-            }
-          });
+    for (const hears of [true, false]) {
+      for (const machine of this.machines) {
+        const group = (channel: string) => 1 + slotOf(channel) % this.#groupCount;
+        const own = channels.filter((channel) => machine.hears(group(channel)) === hears);
+        const reads = own.map((channel) => this.#stand(machine, channel, hears));
+        await Promise.all([...reads, hears ? undefined : this.run(3000)]);
       }
     }
-    await this.run(3000);
     for (const machine of this.machines) machine.kill();
+  }
+
+  async #stand({ name: node, relay }: Machine, channel: string, hears: boolean): Promise<void> {
+    if (!relay) return;
+    const { events, cursor } = await relay.upstream.read({
+      channels: [channel],
+      start: "earliest",
+      limit: 10_000,
+    });
+    const ids = events.flatMap((event) => event.type === "message" ? messageId(event.message) : []);
+    const vector = parseCursor(cursor).slots.get(slotOf(channel)) ?? new Map();
+    this.ledger.stands.push({ node, channel, hears, ids, vector });
   }
 
   /** Cuts one way between machines; answers how to mend it. */

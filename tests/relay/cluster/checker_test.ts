@@ -56,10 +56,18 @@ function drop(subscriber: Subscriber, id: string): void {
   if (at >= 0) subscriber.seen.splice(at, 1);
 }
 
+/** No relay has it in the end, or not this one. */
+function unhold({ stands }: Ledger, id: string, node?: string): void {
+  stands.forEach((stand, i) => {
+    if (node !== undefined && stand.node !== node) return;
+    stands[i] = { ...stand, ids: stand.ids.filter((one) => one !== id) };
+  });
+}
+
 /** Nobody has it any more, though it was answered `replicated`. */
 function destroy(ledger: Ledger, message: Got): Publish {
   for (const subscriber of ledger.subscribers) drop(subscriber, message.id);
-  ledger.held.delete(message.id);
+  unhold(ledger, message.id);
   const publish = publishOf(ledger, message);
   publish.answer = { atMs: publish.atMs + 1, id: message.id, level: "replicated" };
   return publish;
@@ -244,6 +252,24 @@ Deno.test("a live reader must not get history", async () => {
     publishes.splice(publishes.indexOf(publish), 1, { ...publish, atMs: publish.atMs - 20_000 });
   });
   assert.deepEqual(rules, ["history", "stuck"]);
+});
+
+Deno.test("relays that have not the same in the end are found, unless it was dropped for its number", async () => {
+  const lacking = (maxCount: number) => (ledger: Ledger, stays: Subscriber) => {
+    Object.assign(ledger.retention, { maxCount });
+    unhold(ledger, nth(stays, 0).id, "n2");
+  };
+  assert.deepEqual(await findings(lacking(1000)), ["converge"]);
+  assert.deepEqual(await findings(lacking(5)), []);
+  const elsewhere = await findings(({ stands }) => {
+    const [stand] = stands;
+    assert.ok(stand);
+    stands[0] = {
+      ...stand,
+      vector: new Map([...stand.vector].map(([one, seq]) => [one, seq + 1])),
+    };
+  });
+  assert.deepEqual(elsewhere, ["converge"]);
 });
 
 Deno.test("`stale` and `fresh` take turns", async () => {
