@@ -88,17 +88,23 @@ function weight(event: StreamEvent): number {
 }
 
 function answerPage(core: Core, { events, cursor }: Page): Response {
-  const messages: string[] = [], gaps: string[] = [];
+  const messages: string[] = [], gaps: string[] = [], stale = new Set<string>();
   for (const event of events) {
     if (event.type === "message") messages.push(core.json(event));
     else if (event.type === "gap") gaps.push(core.json(event));
+    else if (event.type === "stale") stale.add(event.channel);
+    else stale.delete(event.channel);
   }
   core.counters.deliveries.poll += messages.length;
   // One gap is an object, as on the other transports; several, of several channels, are an array.
   const gap = gaps.length === 0 ? "" : `,"gap":${gaps.length === 1 ? gaps[0] : `[${gaps}]`}`;
-  const body = `{"messages":[${messages}],"cursor":${JSON.stringify(cursor)}${gap}}`;
+  const staleness = stale.size === 0 ? "" : `,"stale":${JSON.stringify([...stale])}`;
+  const body = `{"messages":[${messages}],"cursor":${JSON.stringify(cursor)}${gap}${staleness}}`;
   return answer(body, "application/json", NO_STORE);
 }
+
+/** A poll that is stale is answered after this, so that its reader hears of it in time, and not much more often. */
+const STALE_ANSWER_MS = 2000;
 
 /** A poll that found nothing and waits for the first event, and for what comes with it. */
 class Waiter implements Sink, Connection {
@@ -109,6 +115,7 @@ class Waiter implements Sink, Connection {
   #cursor: string | undefined;
   #messages = 0;
   #bytes = 0;
+  #cancelStale: (() => void) | undefined;
 
   constructor(core: Core) {
     this.#core = core;
@@ -129,14 +136,18 @@ class Waiter implements Sink, Connection {
       return { events: this.#events, cursor: this.#cursor ?? subscription.cursor() };
     } finally {
       cancel();
+      this.#cancelStale?.();
       signal.removeEventListener("abort", gone);
       subscription.close();
     }
   }
 
   event(event: StreamEvent): boolean {
-    // Staleness alone says nothing that a poll could carry.
-    if (event.type !== "message" && event.type !== "gap") return true;
+    if (event.type !== "message" && event.type !== "gap") {
+      this.#events.push(event);
+      this.#cancelStale ??= this.#core.host.after(STALE_ANSWER_MS, this.#done.resolve);
+      return true;
+    }
     // As in a page a gap comes first; what the next poll asks for, it is told again.
     if (event.type === "gap" && this.#messages > 0) return false;
     this.#events.push(event);

@@ -109,6 +109,20 @@ Deno.test("poll: pages follow one another", async () => {
   assert.equal(platform.pending, 0);
 });
 
+Deno.test("poll: a page says whether its channels are stale", async () => {
+  const { platform, client } = setup("poll");
+  const states: string[] = [];
+  client.subscribe("news", () => {}, { onState: (state) => states.push(state) });
+  await admit(platform, page(cursorOf(0)));
+  (await platform.request("/poll")).respond(page(cursorOf(0), [], { stale: ["news"] }));
+  await until(() => states.includes("stale"), "stale");
+  await platform.advance(250);
+  (await platform.request("/poll")).respond(page(cursorOf(1), [message(1)]));
+  await until(() => states.at(-1) === "live", "live again");
+  assert.deepEqual(states, ["live", "stale", "live"]);
+  client.close();
+});
+
 Deno.test("channels are followed from the place where they meet", async () => {
   const { platform, client, got, take } = setup("sse");
   client.subscribe("news", take);

@@ -7,6 +7,7 @@ interface Page {
   messages: { op: string; channel: string; data: string }[];
   cursor: string;
   gap?: unknown;
+  readonly stale?: string[];
 }
 
 async function pageOf(response: Response): Promise<Page> {
@@ -82,6 +83,24 @@ Deno.test("a poll that waits in vain is empty, and its cursor loses nothing", as
   assert.deepEqual(page.messages, []);
   await upstream.publish({ channel: "a", data: "x" });
   assert.deepEqual(data(await pageOf(await ask(`/poll?channel=a&after=${page.cursor}`))), ["x"]);
+});
+
+Deno.test("a poll that becomes stale says so within 2 s, one that is fresh again does not", async () => {
+  const { ask, upstream, host } = fixture();
+  const asking = ask("/poll?channel=a&channel=b");
+  await settle();
+  upstream.emit({ type: "stale", channel: "a" });
+  upstream.emit({ type: "stale", channel: "b" });
+  upstream.emit({ type: "fresh", channel: "b" });
+  await host.pass(2000);
+  assert.deepEqual((await pageOf(await asking)).stale, ["a"]);
+  const again = ask("/poll?channel=a");
+  await settle();
+  upstream.emit({ type: "stale", channel: "a" });
+  upstream.emit({ type: "fresh", channel: "a" });
+  await host.pass(2000);
+  assert.equal((await pageOf(await again)).stale, undefined);
+  assert.equal(host.timers, 0);
 });
 
 Deno.test("a client that goes away ends the wait and holds nothing", async () => {

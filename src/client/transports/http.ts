@@ -66,12 +66,17 @@ export class Run {
   /** A page of history as frames: gaps, messages, and the cursor after them for each channel. */
   async page(query: URLSearchParams, withinMs?: number): Promise<ChannelFrame[]> {
     const response = await this.get("poll", query, withinMs);
-    const { messages, cursor, gap } = await response.json() as Page;
+    const { messages, cursor, gap, stale = [] } = await response.json() as Page;
     this.opened();
+    const channels = query.getAll("channel");
     return [
       ...[gap ?? []].flat().map((one): GapFrame => ({ ...one, op: "gap" })),
       ...messages.map((one): MessageFrame => ({ ...one, op: "message" })),
-      ...query.getAll("channel").map((channel) => ({ op: "cursor" as const, channel, cursor })),
+      ...channels.map((channel) => ({ op: "cursor" as const, channel, cursor })),
+      ...channels.map((channel) => ({
+        op: stale.includes(channel) ? "stale" as const : "fresh" as const,
+        channel,
+      })),
     ];
   }
 
@@ -110,6 +115,8 @@ interface Page {
   readonly messages: readonly MessageFrame[];
   readonly cursor: string;
   readonly gap?: GapFrame | readonly GapFrame[];
+  /** The channels that are stale. */
+  readonly stale?: readonly string[];
 }
 
 /** A request for `wanted` from the place where they meet. */

@@ -18,6 +18,6 @@ export const poll = httpTransport(async (run, wanted) => {
     query.set("wait", String(WAIT_S));
     const frames = await run.page(query, WAIT_S * 1000 + ANSWER_MS);
     for (const frame of frames) run.tell(frame);
-    if (frames.every(({ op }) => op === "cursor")) await run.pause(PAUSE_MS);
+    if (!frames.some(({ op }) => op === "message" || op === "gap")) await run.pause(PAUSE_MS);
   }
 });
