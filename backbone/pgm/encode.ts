@@ -1,5 +1,5 @@
 /**
- * Writes PGM packets; the layouts are in `packet.ts`. Each answer is a buffer of its own.
+ * Writes PGM packets; the layouts are in `packet.ts`. Each answer is memory of its own.
  *
  * @module
  */
@@ -25,6 +25,7 @@ import {
   type Stream,
   TYPE,
 } from "./packet.ts";
+import type { Allocate } from "./slab.ts";
 
 /** Room that data has in a packet. */
 export const FRAGMENT_OVERHEAD = DATA_BYTES + LENGTH_BYTES + FRAGMENT_BYTES;
@@ -59,10 +60,11 @@ export function encodeSpm(
 export function encodeData(
   stream: Stream,
   data: { sqn: number; trail: number; payload: Uint8Array; fragment?: Fragment },
+  allocate: Allocate = ownBytes,
 ): Uint8Array {
   const { fragment, payload } = data;
   const at = fragment ? FRAGMENT_OVERHEAD : DATA_BYTES;
-  const { bytes, view } = dataPacket(stream, data, at, payload.length);
+  const { bytes, view } = dataPacket(stream, data, allocate(at + payload.length), at);
   if (fragment) {
     view.setUint8(5, OPTIONS_PRESENT);
     const value = writeOption(view, DATA_BYTES, OPTION.fragment, FRAGMENT_BYTES - OPTION_BYTES);
@@ -78,9 +80,10 @@ export function encodeData(
 export function encodePacked(
   stream: Stream,
   data: { sqn: number; trail: number; payloads: readonly Uint8Array[] },
+  allocate: Allocate = ownBytes,
 ): Uint8Array {
-  const length = data.payloads.reduce((sum, payload) => sum + 2 + payload.length, 0);
-  const { bytes, view } = dataPacket(stream, data, PACKED_OVERHEAD, length);
+  const length = data.payloads.reduce((sum, payload) => sum + 2 + payload.length, PACKED_OVERHEAD);
+  const { bytes, view } = dataPacket(stream, data, allocate(length), PACKED_OVERHEAD);
   view.setUint8(5, OPTIONS_PRESENT);
   let at = writeOption(view, DATA_BYTES, OPTION.packed, 0);
   for (const payload of data.payloads) {
@@ -149,9 +152,15 @@ interface Draft {
   readonly view: DataView;
 }
 
+const ownBytes: Allocate = (length) => new Uint8Array(length);
+
 function packet(stream: Stream, type: number, length: number): Draft {
-  const bytes = new Uint8Array(length);
-  const view = new DataView(bytes.buffer);
+  return draft(stream, type, ownBytes(length));
+}
+
+/** Writes the header into what is to be a packet. */
+function draft(stream: Stream, type: number, bytes: Uint8Array): Draft {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   view.setUint16(0, stream.sourcePort);
   view.setUint16(2, stream.destinationPort);
   view.setUint8(4, type);
@@ -162,14 +171,14 @@ function packet(stream: Stream, type: number, length: number): Draft {
 function dataPacket(
   stream: Stream,
   { sqn, trail }: { sqn: number; trail: number },
+  into: Uint8Array,
   overhead: number,
-  length: number,
 ): Draft {
-  const draft = packet(stream, TYPE.odata, overhead + length);
-  draft.view.setUint16(14, length);
-  draft.view.setUint32(16, sqn);
-  draft.view.setUint32(20, trail);
-  return draft;
+  const { bytes, view } = draft(stream, TYPE.odata, into);
+  view.setUint16(14, bytes.length - overhead);
+  view.setUint32(16, sqn);
+  view.setUint32(20, trail);
+  return { bytes, view };
 }
 
 function reversed({ gsi, sourcePort, destinationPort }: Stream): Stream {

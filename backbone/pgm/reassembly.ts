@@ -29,18 +29,16 @@ export class Reassembler {
   }
 
   /**
-   * Takes the next packet; hands on each message that it completes, in a buffer of its own.
-   * False: the packet, or the message it belongs to, is of no use.
+   * Takes the next packet; hands on each message that it completes, in memory of its own.
+   * Those of one packet share a buffer. False: the packet, or the message it belongs to, is of no use.
    */
   add({ payload, fragment, packed }: Tpdu, deliver: (message: Uint8Array) => void): boolean {
     if (fragment) return this.#addFragment(fragment, payload, deliver);
     const whole = this.interrupt();
-    if (!packed) {
-      deliver(payload.slice());
-      return whole;
-    }
-    const payloads = unpack(payload);
-    payloads?.forEach((part) => deliver(part.slice()));
+    // One copy for all that a packet holds: an allocation costs more than what is copied.
+    const own = payload.slice();
+    const payloads = packed ? unpack(own) : [own];
+    payloads?.forEach(deliver);
     return whole && payloads !== undefined;
   }
 

@@ -24,6 +24,7 @@ import { DATA_BYTES, LARGEST_NAK, type Stream } from "./packet.ts";
 import { packable } from "./packing.ts";
 import { RepairPressure } from "./pressure.ts";
 import { ahead, plus } from "./serial.ts";
+import { Slabs } from "./slab.ts";
 import { TIMING } from "./timing.ts";
 import { type Payloads, TransmitWindow } from "./transmit_window.ts";
 
@@ -58,6 +59,8 @@ export interface SourceOptions {
 export class Source {
   readonly #options: SourceOptions;
   readonly #window: TransmitWindow;
+  /** Packets leave the window in the order they were made. */
+  readonly #slabs = new Slabs();
   readonly #queue = new Deque<Uint8Array>();
   #queueBytes = 0;
   /** Payloads taken since the start: the last one's ordinal. */
@@ -288,8 +291,8 @@ export class Source {
     const { stream } = this.#options;
     const sqn = plus(this.#window.lead, 1), { trail } = this.#window;
     return count > 1
-      ? encodePacked(stream, { sqn, trail, payloads })
-      : encodeData(stream, { sqn, trail, payload });
+      ? encodePacked(stream, { sqn, trail, payloads }, this.#slabs.allocate)
+      : encodeData(stream, { sqn, trail, payload }, this.#slabs.allocate);
   }
 
   #payloadsSent(): Payloads {
@@ -312,7 +315,8 @@ export class Source {
       this.#shift();
       this.#options.counters.messages_sent++;
     }
-    return encodeData(this.#options.stream, { sqn, trail, payload: part, fragment });
+    const data = { sqn, trail, payload: part, fragment };
+    return encodeData(this.#options.stream, data, this.#slabs.allocate);
   }
 
   #shift(): Uint8Array {

@@ -85,7 +85,7 @@ function payloadOf(number: number): Uint8Array {
 }
 
 function numberOf(payload: Uint8Array): number {
-  return new DataView(payload.buffer).getUint32(0);
+  return new DataView(payload.buffer, payload.byteOffset).getUint32(0);
 }
 
 Deno.test("10,000 messages arrive in order while 10 % of the datagrams are lost", async () => {

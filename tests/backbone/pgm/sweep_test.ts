@@ -226,7 +226,7 @@ class World {
 
 /** The number of a message among those of its source. */
 function numberOf(payload: Uint8Array): number {
-  return new DataView(payload.buffer).getUint32(0);
+  return new DataView(payload.buffer, payload.byteOffset).getUint32(0);
 }
 
 /** The length and the filling tell. */
