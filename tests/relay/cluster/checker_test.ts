@@ -1,7 +1,8 @@
 /** The checker passes a sound run, and finds in it whatever is planted there. */
 import assert from "node:assert/strict";
-import { judge, type Rule } from "../../support/cluster_checker.ts";
+import { judge } from "../../support/cluster_checker.ts";
 import type { Ledger, Publish, Seen, Subscriber } from "../../support/cluster_ledger.ts";
+import type { Rule } from "../../support/cluster_violation.ts";
 import { ClusterWorld } from "../../support/cluster_world.ts";
 
 type Got = Extract<Seen, { type: "message" }>;

@@ -1,6 +1,7 @@
 /** Many channels of one message each: what was lost on the way is found without any later message to reveal it. */
 import assert from "node:assert/strict";
-import { judge, tell } from "../../support/cluster_checker.ts";
+import { judge } from "../../support/cluster_checker.ts";
+import { tell } from "../../support/cluster_violation.ts";
 import { ClusterWorld } from "../../support/cluster_world.ts";
 
 const CHANNELS = 10_000;

@@ -1,6 +1,7 @@
 /** A relay that restarts again and again: every subscriber resumes exactly, and no cursor outgrows its limit. */
 import assert from "node:assert/strict";
-import { judge, tell } from "../../support/cluster_checker.ts";
+import { judge } from "../../support/cluster_checker.ts";
+import { tell } from "../../support/cluster_violation.ts";
 import { ClusterWorld } from "../../support/cluster_world.ts";
 
 const RESTARTS = 300;

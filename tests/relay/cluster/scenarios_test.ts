@@ -1,7 +1,8 @@
 /** The counter-examples of the model that concern a whole cluster (the others are in `protocol/log/model_test.ts`). */
 import assert from "node:assert/strict";
-import { judge, tell } from "../../support/cluster_checker.ts";
+import { judge } from "../../support/cluster_checker.ts";
 import type { Ledger, Publish, Subscriber } from "../../support/cluster_ledger.ts";
+import { tell } from "../../support/cluster_violation.ts";
 import { ClusterWorld } from "../../support/cluster_world.ts";
 
 async function ended(world: ClusterWorld): Promise<Ledger> {

@@ -1,0 +1,190 @@
+/**
+ * What goes wrong in the random life of a cluster.
+ *
+ * @module
+ */
+import type { Dice } from "./cluster_dice.ts";
+import type { ClusterWorld } from "./cluster_world.ts";
+
+/** What breaks. */
+export const KINDS = [
+  "calm",
+  "crash",
+  "cut",
+  "one way",
+  "flapping",
+  "pause",
+  "leave",
+  "failpoint",
+  "everything",
+] as const;
+export type Kind = typeof KINDS[number];
+
+/** What one crash may have left on one relay is on two again, if nothing else happened for so long. */
+export const REREPLICATION_MS = 6_000;
+
+/** Breaks things, and mends them in the end. */
+export class Faults {
+  readonly #world: ClusterWorld;
+  readonly #dice: Dice;
+  readonly #forMs: number;
+  readonly #mends: (() => void)[] = [];
+
+  constructor(world: ClusterWorld, dice: Dice, forMs: number) {
+    this.#world = world;
+    this.#dice = dice;
+    this.#forMs = forMs;
+  }
+
+  /** Whatever is still broken, but for processes that are gone. */
+  mend(): void {
+    this.#world.multicast.hooks = {};
+    this.#world.tcp.wrote = undefined;
+    for (const mend of this.#mends) mend();
+  }
+
+  /** Sees to it that things of this kind go wrong, for `forMs` from now on. */
+  begin(kind: Kind): void {
+    const breaks: Record<Exclude<Kind, "calm">, () => void> = {
+      crash: () => this.#crash(),
+      cut: () => this.#cut(),
+      "one way": () => this.#cutOneWay(),
+      flapping: () => this.#flap(),
+      pause: () => this.#pause(),
+      leave: () => this.#leave(),
+      failpoint: () => this.#failpoint(),
+      everything: () => this.#everything(),
+    };
+    if (kind !== "calm") breaks[kind]();
+  }
+
+  /** One after the other, with time to make each good; or not. */
+  #crash(): void {
+    let ms = 1000 + this.#dice.roll() * 5000;
+    const hasty = this.#dice.chance(0.2);
+    while (ms < this.#forMs) {
+      const machine = this.#anyone();
+      this.#world.clock.after(ms, () => this.#world.crash(machine));
+      const backMs = this.#dice.pick([50, 400, 2000, 5000]);
+      this.#world.clock.after(ms + backMs, () => this.#world.machine(machine).start());
+      ms += hasty ? this.#dice.roll() * 4000 : backMs + REREPLICATION_MS + this.#dice.roll() * 4000;
+    }
+  }
+
+  /** Some machines on one side, the others on the other; or some pairs. */
+  #cut(): void {
+    const side = this.#world.machines.map(() => this.#dice.chance(0.5));
+    const pairs = this.#pairs().filter(([a, b]) =>
+      side.some((one) => one !== side[0]) ? side[a] !== side[b] : a === 0 || b === 0
+    );
+    this.#cutAt(1000 + this.#dice.roll() * 8000, this.#dice.pick([300, 1500, 4000, 8000]), pairs);
+  }
+
+  #cutOneWay(): void {
+    const pairs = this.#pairs().filter(() => this.#dice.chance(0.25));
+    const [first] = this.#pairs();
+    if (pairs.length === 0 && first) pairs.push(first);
+    this.#cutAt(1000 + this.#dice.roll() * 8000, this.#dice.pick([1500, 4000, 8000]), pairs);
+  }
+
+  #flap(): void {
+    const machine = this.#anyone();
+    const pairs = this.#pairs().filter(([a, b]) => a === machine || b === machine);
+    for (let ms = 2000; ms < 14_000;) {
+      const cutMs = this.#dice.roll() * 2500;
+      this.#cutAt(ms, cutMs, pairs);
+      ms += cutMs + this.#dice.roll() * 2500;
+    }
+  }
+
+  #pause(): void {
+    for (let ms = 1000 + this.#dice.roll() * 4000; ms < 15_000; ms += 5000) {
+      const machine = this.#anyone(), forMs = this.#dice.pick([100, 700, 2500, 5000]);
+      this.#world.clock.after(ms, () => {
+        const resume = this.#world.pause(machine);
+        this.#mends.push(resume);
+        this.#world.clock.after(forMs, resume);
+      });
+    }
+  }
+
+  /** Goodbyes, and wall clocks that leap: neither is a fault. */
+  #leave(): void {
+    for (
+      let ms = 2000 + this.#dice.roll() * 4000;
+      ms < this.#forMs;
+      ms += 4000 + this.#dice.roll() * 4000
+    ) {
+      const machine = this.#anyone(), backMs = this.#dice.pick([100, 1500, 4000]);
+      const skewMs = (this.#dice.roll() - 0.5) * 1_200_000;
+      this.#world.clock.after(ms, () => {
+        const leaving = this.#world.machine(machine);
+        leaving.skewMs = skewMs;
+        void this.#world.leave(machine).then(() =>
+          this.#world.clock.after(backMs, () => leaving.start())
+        );
+      });
+    }
+  }
+
+  /** The process dies at the worst moment: a payload is out, an acknowledgement is in, a catch-up is half written. */
+  #failpoint(): void {
+    const world = this.#world;
+    for (
+      let ms = 2000 + this.#dice.roll() * 3000;
+      ms < this.#forMs;
+      ms += REREPLICATION_MS + 4000
+    ) {
+      const where = this.#dice.pick(["sent", "acknowledged", "wrote"] as const);
+      const victim = this.#anyone();
+      let bytes = Math.floor(this.#dice.roll() * 2000);
+      const die = (machine: number) => {
+        if (machine !== victim) return;
+        world.multicast.hooks = {};
+        world.tcp.wrote = undefined;
+        world.note(`the point: ${where}`);
+        world.crash(victim);
+        this.#world.clock.after(1000, () => world.machine(victim).start());
+      };
+      this.#world.clock.after(ms, () => {
+        if (where === "wrote") {
+          world.tcp.wrote = (machine, length) => {
+            if (machine === victim && (bytes -= length) < 0) die(machine);
+          };
+        } else {
+          world.multicast.hooks = {
+            [where]: (machine: number, group: number) => group > 0 && die(machine),
+          };
+        }
+      });
+    }
+  }
+
+  #everything(): void {
+    for (const fault of [this.#crash, this.#cut, this.#cutOneWay, this.#pause, this.#leave]) {
+      if (this.#dice.chance(0.5)) fault.call(this);
+    }
+    if (this.#dice.chance(0.3)) this.#failpoint();
+  }
+
+  #cutAt(ms: number, forMs: number, pairs: readonly (readonly [number, number])[]): void {
+    this.#world.clock.after(ms, () => {
+      const heals = pairs.map(([from, to]) => this.#world.cut(from, to));
+      const heal = () => heals.forEach((one) => one());
+      this.#mends.push(heal);
+      this.#world.clock.after(forMs, heal);
+    });
+  }
+
+  /** Ordered pairs of different machines. */
+  #pairs(): (readonly [number, number])[] {
+    const { machines } = this.#world;
+    return machines.flatMap(({ number: a }) =>
+      machines.flatMap(({ number: b }) => a === b ? [] : [[a, b] as const])
+    );
+  }
+
+  #anyone(): number {
+    return this.#dice.below(this.#world.machines.length);
+  }
+}
