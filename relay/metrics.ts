@@ -4,6 +4,8 @@
  * @module
  */
 import type { Backbone } from "../backbone/backbone.ts";
+import type { GroupTable } from "../backbone/registry/group_table.ts";
+import type { Registry } from "../backbone/registry/registry.ts";
 import type { Announcer } from "./announcer.ts";
 import type { Groups } from "./groups.ts";
 import type { Intake } from "./intake.ts";
@@ -18,6 +20,9 @@ import type { RelayUpstream } from "./upstream.ts";
 export interface MetricSources {
   readonly backbone: Backbone;
   readonly announcer: Announcer;
+  readonly table: GroupTable;
+  /** Absent with a static table. */
+  readonly registry: Registry | undefined;
   readonly groups: Groups;
   readonly logs: Logs;
   readonly sync: Sync;
@@ -29,13 +34,15 @@ export interface MetricSources {
 
 /** Reads every figure once. */
 export function collectMetrics(from: MetricSources): readonly Metric[] {
-  const { backbone, announcer, groups, logs, sync, intake, publisher, replication, upstream } =
-    from;
+  const { backbone, announcer, table, registry, groups, logs } = from;
+  const { sync, intake, publisher, replication, upstream } = from;
   const { delivered, duplicate, held, malformed, unrepaired } = intake.counters;
   const received = "Messages heard from other relays, by what the log made of them.";
   return [
     gauge("relay_peers", "Relays in view.", announcer.peers.length),
     gauge("relay_groups", "Multicast groups heard.", groups.heard.length),
+    gauge("table_epoch", "Version of the table of slots and groups.", table.epoch),
+    ...registry ? registryMetrics(registry) : [],
     gauge("relay_slots", "Slots with a log.", logs.count),
     gauge("relay_log_bytes", "What all logs retain.", logs.bytes),
     gauge("relay_publishes_pending", "Publishes that wait for a custodian.", replication.pending),
@@ -52,6 +59,14 @@ export function collectMetrics(from: MetricSources): readonly Metric[] {
     ...Object.entries(backbone.counters()).map(([name, value]) =>
       counter(`backbone_${snake(name)}_total`, `Backbone: ${words(name)}.`, value)
     ),
+  ];
+}
+
+function registryMetrics({ table, trouble }: Registry): Metric[] {
+  return [
+    gauge("redis_up", "1 while Redis answers and can be used.", trouble === undefined ? 1 : 0),
+    gauge("table_moving_slots", "Slots heard in their old groups too.", table.moving),
+    counter("table_moves_total", "Slots that got another group.", table.moves),
   ];
 }
 

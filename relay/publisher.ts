@@ -59,6 +59,11 @@ export class Publisher {
     return this.#published;
   }
 
+  /** By slot, the seq given last. */
+  get positions(): ReadonlyMap<number, number> {
+    return this.#seqs;
+  }
+
   /** Publishes under this relay's origin; see {@link Upstream.publish}. */
   async publish(draft: Draft): Promise<Published> {
     const ack = this.levelOf(draft.ack);

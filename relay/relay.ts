@@ -5,7 +5,10 @@
  */
 import type { Backbone, BackboneEvents, Group } from "../backbone/backbone.ts";
 import { type BackboneOptions, openBackbone } from "../backbone/endpoint.ts";
+import type { GroupTable } from "../backbone/registry/group_table.ts";
+import { type PeerVersion, Registry } from "../backbone/registry/registry.ts";
 import { staticGroups } from "../backbone/registry/static.ts";
+import type { TableStore } from "../backbone/registry/table_store.ts";
 import { Announcer } from "./announcer.ts";
 import { Groups } from "./groups.ts";
 import { CONTROL, Intake } from "./intake.ts";
@@ -57,6 +60,8 @@ export interface RelayOptions extends
   readonly transport?: PeerTransport;
   /** Drawn from the system's randomness if absent. */
   readonly origin?: Origin;
+  /** Where the cluster keeps its table of slots and groups, this relay's to close; slot modulo pool if absent. */
+  readonly tableStore?: TableStore;
   /** INTERFACE "Limits" if absent. */
   readonly retention?: Retention;
 }
@@ -94,7 +99,16 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   const { openBackbone: open = openBackbone, transport = tcpTransport(clock) } = options;
   const { origin = newOrigin(), retention = RETENTION } = options;
   const node = { id, region, origin };
-  const table = staticGroups(options.groupCount);
+  const registry: Registry | undefined = options.tableStore && own(
+    new Registry({
+      ...options,
+      count: options.groupCount,
+      store: options.tableStore,
+      published: () => publisher.positions,
+      fetch: () => Promise.reject(new Error("relays do not tell their tables yet")),
+    }),
+  );
+  const table: GroupTable = registry?.table ?? staticGroups(options.groupCount);
   const origins = new Origins();
   warnIfOpen(options);
 
@@ -114,7 +128,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
           tableEpoch: table.epoch,
           holds: [],
           ready: [],
-          tableHash: 0,
+          tableHash: table.hash,
           load: 0,
         };
       },
@@ -127,7 +141,10 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
         log("info", "peer left", describe(peer));
         peers.forget(peer.origin);
       },
-      inView: (peers) => pace.follow(peers),
+      inView: (peers) => {
+        pace.follow(peers);
+        registry?.follow(peers.map(tableVersion));
+      },
     }),
   );
   const ask: SyncOptions["ask"] = (peer, pull, answer) => peers.ask(peer, pull, answer);
@@ -176,7 +193,8 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     ready,
     ask: () => Promise.reject(new Error("there are no custodians")),
   });
-  const parts = { backbone, groups, logs, sync, announcer, intake, publisher, replication };
+  const heart = { backbone, table, registry, groups, logs, sync };
+  const parts = { ...heart, announcer, intake, publisher, replication };
   const upstream: RelayUpstream = new RelayUpstream({
     node,
     clock,
@@ -188,9 +206,11 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     pull: (slot) => sync.slot(slot),
     isStale: () => false,
     waiting: () => announcer.isSettled ? [] : ["looking for other relays"],
+    notes: () => registry?.trouble === undefined ? [] : [`Redis: ${registry.trouble}`],
     metrics: () => collectMetrics({ ...parts, upstream }),
   });
   stack.defer(() => upstream.drain());
+  await registry?.start();
   await backbone.join(CONTROL);
   announcer.start();
 
@@ -217,6 +237,10 @@ function logsOptions(
   const known = (origin: string) => origins.knows(origin, clock.nowMs());
   const log = { self, ...retention, holdMs: HOLD_MS, forgetMs: REMEMBER_MS, asOfMs, known };
   return { clock, maxBytes: MAX_LOG_BYTES, log };
+}
+
+function tableVersion({ origin, tableEpoch: epoch, tableHash: hash }: Announcement): PeerVersion {
+  return { origin, epoch, hash };
 }
 
 function describe({ node, origin, region, host }: Announcement): Readonly<Record<string, string>> {

@@ -44,6 +44,8 @@ export interface UpstreamOptions {
   readonly isStale: (group: Group) => boolean;
   /** Why traffic should not come here yet; empty when it may. */
   readonly waiting: () => readonly string[];
+  /** What is amiss without keeping traffic away. */
+  readonly notes: () => readonly string[];
   readonly metrics: () => readonly Metric[];
 }
 
@@ -104,7 +106,7 @@ export class RelayUpstream implements Upstream {
 
   readiness(): Readiness {
     const reasons = this.#draining ? ["draining"] : this.#options.waiting();
-    return { ready: reasons.length === 0, reasons };
+    return { ready: reasons.length === 0, reasons, notes: this.#options.notes() };
   }
 
   metrics(): readonly Metric[] {

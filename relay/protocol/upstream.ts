@@ -137,6 +137,8 @@ export interface Readiness {
   readonly ready: boolean;
   /** Short sentences for an operator. */
   readonly reasons: readonly string[];
+  /** The same about what is amiss, but no reason against. */
+  readonly notes: readonly string[];
 }
 
 /** One figure for `/metrics`, named `groundwave_<subsystem>_<name>` in base units. */

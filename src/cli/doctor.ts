@@ -1,5 +1,5 @@
 /**
- * `groundwave doctor`: whether multicast works here, and what to do where it does not.
+ * `groundwave doctor`: whether multicast, and Redis where it is to be used, work here, and what to do where it does not.
  *
  * @module
  */
@@ -12,20 +12,23 @@ import { checkLink } from "./doctor/link.ts";
 import { checkLoopback } from "./doctor/loopback.ts";
 import { checkOwnPort } from "./doctor/own_port.ts";
 import { judgePeers, meetPeers } from "./doctor/peers.ts";
+import { checkRedis } from "./doctor/redis.ts";
 import { CommandError, UsageError } from "./errors.ts";
 import { flag, integer, optional, toggle } from "./flag.ts";
 import { type Address, chooseInterface } from "./interface.ts";
-import { groups, interfaceAddress } from "./node_flags.ts";
+import { clusterName, groups, interfaceAddress, redis } from "./node_flags.ts";
 import { endOf } from "./end.ts";
 
 export const doctor = defineCommand({
   name: "doctor",
-  summary: "find out whether multicast works here, and how to mend it",
+  summary: "find out whether multicast and Redis work here, and how to mend them",
   operands: [],
   flags: {
     interface: optional("IP", "look at the interface with this address alone", interfaceAddress),
     "group-base": groups["group-base"],
+    "group-count": groups["group-count"],
     "group-port": groups["group-port"],
+    redis,
     peer: toggle("exchange packets with other machines where this runs at the same time"),
     seconds: flag("N", "how long to look for others", integer(1, 3_600), 10),
     json: toggle("one JSON object in place of lines"),
@@ -44,6 +47,9 @@ export const doctor = defineCommand({
   const chosen = choose(wanted, addresses, tell);
   for (const address of addresses) {
     tell(await checkInterface(address, group, address.address === chosen, readSystem));
+  }
+  if (options.redis) {
+    tell(await checkRedis(options.redis, clusterName(options), options["group-count"]));
   }
   if (peer) {
     if (chosen === undefined) throw new UsageError("--peer needs --interface: which one?");

@@ -5,6 +5,8 @@
  */
 import type { Clock } from "../../backbone/clock.ts";
 import { type GroupKeyFile, openGroupKey } from "../../backbone/group_key.ts";
+import { RedisStore } from "../../backbone/registry/redis_store.ts";
+import type { RedisUrl } from "../../backbone/registry/redis_url.ts";
 import { type Relay, type RelayOptions, startRelay } from "../../relay/relay.ts";
 import { denoHost, serve, type Server } from "../edge/adapters/deno.ts";
 import { assets } from "../edge/assets.ts";
@@ -12,6 +14,7 @@ import { createEdge } from "../edge/edge.ts";
 import { anonymousAll } from "../edge/grants.ts";
 import { CommandError, UsageError } from "./errors.ts";
 import type { Log } from "./log.ts";
+import { clusterName } from "./node_flags.ts";
 
 /** What an operator decides. Keys are flags, see `node_flags.ts`. */
 export interface NodeConfig {
@@ -27,6 +30,8 @@ export interface NodeConfig {
   readonly "group-port": number;
   /** Absent: packets are not authenticated. */
   readonly "group-key-file"?: string | undefined;
+  /** Absent: slots are spread over the groups by number. */
+  readonly redis?: RedisUrl | undefined;
   /** Streams from one remote address; absent: unbounded. */
   readonly connectionsPerAddress?: number;
 }
@@ -109,6 +114,7 @@ async function openRelay(
       groupPort: config["group-port"],
       random: Math.random,
       wallMs: Date.now,
+      ...tableStore(config, resources),
     });
   } catch (error) {
     if (error instanceof RangeError) {
@@ -117,6 +123,14 @@ async function openRelay(
     if (!(error instanceof Error && "code" in error)) throw error;
     throw new CommandError(`no multicast on --interface ${address}: ${error.message}`);
   }
+}
+
+function tableStore(
+  { redis: url, "group-count": count, ...config }: NodeConfig,
+  { clock }: NodeResources,
+): Pick<RelayOptions, "tableStore"> {
+  const cluster = clusterName(config);
+  return url ? { tableStore: new RedisStore({ url, cluster, count, clock }) } : {};
 }
 
 async function openEdge(

@@ -3,7 +3,9 @@
  *
  * @module
  */
-import { flag, integer, ipv4, multicast, oneOf, optional, text } from "./flag.ts";
+import { parseRedisUrl, type RedisUrl } from "../../backbone/registry/redis_url.ts";
+import { z } from "zod";
+import { flag, integer, ipv4, type Kind, multicast, oneOf, optional, text } from "./flag.ts";
 
 const label = text(
   /^[A-Za-z0-9_.-]{1,64}$/,
@@ -32,6 +34,27 @@ export function host(initial: string) {
 
 export { ipv4 as interfaceAddress };
 
+/** Secret: it may have a password in it. */
+const redisUrl: Kind<RedisUrl> = {
+  schema: z.string().transform((text, context) => {
+    try {
+      return parseRedisUrl(text);
+    } catch (error) {
+      context.addIssue({ code: "custom", message: String(error) });
+      return z.NEVER;
+    }
+  }),
+  allowed: "redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE], redis+sentinel://HOST,HOST/NAME or " +
+    "redis+cluster://HOST,HOST (rediss for TLS)",
+  secret: true,
+};
+
+export const redis = optional(
+  "URL",
+  "Redis that spreads channels over groups by load: redis://, redis+sentinel://, redis+cluster:// (none)",
+  redisUrl,
+);
+
 /** Where the cluster meets: nodes with the same three hear each other. */
 export const groups = {
   "group-base": flag("ADDRESS", "first multicast group, for control", multicast, "239.192.7.0"),
@@ -43,3 +66,10 @@ export const groups = {
     path,
   ),
 } as const;
+
+/** What tells clusters apart, on a LAN and in a Redis. */
+export function clusterName(
+  options: { readonly "group-base": string; readonly "group-port": number },
+): string {
+  return `${options["group-base"]}:${options["group-port"]}`;
+}

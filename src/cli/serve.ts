@@ -7,7 +7,7 @@ import { defineCommand } from "./command.ts";
 import { UsageError } from "./errors.ts";
 import { flag, oneOf, optional } from "./flag.ts";
 import { chooseInterface } from "./interface.ts";
-import { groups, host, id, interfaceAddress, log, port, region } from "./node_flags.ts";
+import { groups, host, id, interfaceAddress, log, port, redis, region } from "./node_flags.ts";
 import { runNode } from "./run_node.ts";
 
 /** INTERFACE "Limits": streams from one remote address. */
@@ -28,6 +28,7 @@ export const serve = defineCommand({
     id,
     region,
     ...groups,
+    redis,
     anonymous: flag(
       "WHO",
       "what may be done without a token: none, subscribe or all",

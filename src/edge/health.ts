@@ -12,9 +12,12 @@ export function healthHandler(core: Core): Handler {
 
 export function readyHandler(core: Core): Handler {
   return () => {
-    const { ready, reasons } = core.upstream.readiness();
-    if (ready && !core.connections.draining) return answerJson({ status: "ready" }, NO_STORE);
+    const { ready, reasons, notes } = core.upstream.readiness();
+    const detail = notes.length === 0 ? {} : { notes };
+    if (ready && !core.connections.draining) {
+      return answerJson({ status: "ready", ...detail }, NO_STORE);
+    }
     const why = core.connections.draining ? ["draining", ...reasons] : reasons;
-    return answerJson({ status: "unavailable", reasons: why }, NO_STORE, 503);
+    return answerJson({ status: "unavailable", reasons: why, ...detail }, NO_STORE, 503);
   };
 }

@@ -67,8 +67,11 @@ Deno.test("other origins may do everything, and read when to come back", async (
 Deno.test("health is being alive, readiness is the relay's word", async () => {
   const { ask, upstream } = fixture();
   assert.deepEqual(await (await ask("/healthz")).json(), { status: "ok", node: "memory" });
-  assert.equal((await ask("/readyz")).status, 200);
-  upstream.readinessNow = { ready: false, reasons: ["starting"] };
+  assert.deepEqual(await (await ask("/readyz")).json(), { status: "ready" });
+  const notes = ["Redis: nothing listens there"];
+  upstream.readinessNow = { ready: true, reasons: [], notes };
+  assert.deepEqual(await (await ask("/readyz")).json(), { status: "ready", notes });
+  upstream.readinessNow = { ready: false, reasons: ["starting"], notes: [] };
   const response = await ask("/readyz");
   assert.equal(response.status, 503);
   assert.deepEqual(await response.json(), { status: "unavailable", reasons: ["starting"] });

@@ -46,6 +46,7 @@ function setUp(join: () => Promise<void> = () => Promise.resolve()) {
     asOfMs: () => 0,
     isStale: (group) => stale.has(group),
     waiting: () => [],
+    notes: () => [],
     metrics: () => [],
   });
   const append = (seq: number, channel = "a") =>

@@ -31,7 +31,7 @@ const START_MS = 1_700_000_000_000;
 export class MemoryUpstream implements Upstream {
   readonly node = { id: "memory", origin: ORIGIN, region: "local" };
   /** What `/readyz` shows. */
-  readinessNow: Readiness = { ready: true, reasons: [] };
+  readinessNow: Readiness = { ready: true, reasons: [], notes: [] };
   /** Awaited by each publish before it takes effect, and by each subscribe before it resolves. */
   gate: Promise<void> | undefined;
   /** What every publish fails with. */
@@ -136,7 +136,7 @@ export class MemoryUpstream implements Upstream {
   /** Ends every subscription, and refuses whatever comes. */
   drain(error: GroundwaveError): void {
     this.#drained = error;
-    this.readinessNow = { ready: false, reasons: ["draining"] };
+    this.readinessNow = { ready: false, reasons: ["draining"], notes: [] };
     this.closeAll(error);
   }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** `warn`: works, but not as well as it could. `fail`: nodes will not hear each other. */
+/** `warn`: works, but not as well as it could. `fail`: nodes will not hear each other, or cannot use what they are told to. */
 export type State = "ok" | "warn" | "fail";
 
 export interface Finding {
