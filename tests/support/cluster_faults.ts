@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { slotOf } from "../../relay/protocol/slot.ts";
 import type { Dice } from "./cluster_dice.ts";
 import type { ClusterWorld } from "./cluster_world.ts";
 
@@ -16,9 +17,13 @@ export const KINDS = [
   "pause",
   "leave",
   "failpoint",
+  "tables",
   "everything",
 ] as const;
 export type Kind = typeof KINDS[number];
+
+/** Two channels share a slot, and so an order. */
+export const CHANNELS = ["a{t}", "b{t}", "c"] as const;
 
 /** What one crash may have left on one relay is on two again, if nothing else happened for so long. */
 export const REREPLICATION_MS = 6_000;
@@ -52,6 +57,7 @@ export class Faults {
       flapping: () => this.#flap(),
       pause: () => this.#pause(),
       leave: () => this.#leave(),
+      tables: () => this.#tables(),
       failpoint: () => this.#failpoint(),
       everything: () => this.#everything(),
     };
@@ -160,8 +166,43 @@ export class Faults {
     }
   }
 
+  /** Slots move, the store is gone, empty or set back, and some relays are led to another. */
+  #tables(): void {
+    const { tables, machines } = this.#world;
+    const slots = CHANNELS.map(slotOf);
+    const [store] = tables.stores;
+    const before = store.held;
+    const troubles: readonly (() => void)[] = [
+      () => tables.move(0, this.#dice.pick(slots), 1 + this.#dice.below(4)),
+      () => tables.move(1, this.#dice.pick(slots), 1 + this.#dice.below(4)),
+      () => tables.lead(this.#dice.below(machines.length)),
+      () => store.trouble = "it is gone",
+      () => store.held = undefined,
+      () => store.held = before,
+      () => tables.mend(),
+    ];
+    for (let ms = 1000 + this.#dice.roll() * 2000; ms < this.#forMs;) {
+      const trouble = this.#dice.below(troubles.length);
+      this.#world.clock.after(ms, () => {
+        this.#world.note(`trouble ${trouble} of the table`);
+        troubles[trouble]?.();
+      });
+      ms += this.#dice.roll() * 4000;
+    }
+    this.#mends.push(() => tables.mend());
+  }
+
   #everything(): void {
-    for (const fault of [this.#crash, this.#cut, this.#cutOneWay, this.#pause, this.#leave]) {
+    for (
+      const fault of [
+        this.#crash,
+        this.#cut,
+        this.#cutOneWay,
+        this.#pause,
+        this.#leave,
+        this.#tables,
+      ]
+    ) {
       if (this.#dice.chance(0.5)) fault.call(this);
     }
     if (this.#dice.chance(0.3)) this.#failpoint();

@@ -22,6 +22,7 @@ export interface MachineOptions {
   readonly number: number;
   readonly retention: Retention;
   readonly groupCount: number;
+  readonly stored: boolean;
   readonly seed: number;
 }
 
@@ -62,7 +63,7 @@ export class Machine {
 
   start(): void {
     if (this.process) return;
-    const { world, retention, groupCount, seed } = this.#options;
+    const { world, retention, groupCount, stored, seed } = this.#options;
     const random = seededRandom(seed * 65_536 + this.number * 4096 + ++this.#starts);
     const origin = originText(Uint8Array.from({ length: 6 }, () => Math.floor(random() * 256)));
     const clock = new ProcessClock(world.clock);
@@ -85,6 +86,7 @@ export class Machine {
       wallMs: () => WALL_MS + world.clock.nowMs() + this.skewMs,
       log: (level, message, fields) =>
         process === this.process && world.note(`${this.name} ${level}: ${message} ${tell(fields)}`),
+      ...(stored ? { tableStore: world.tables.storeOf(this.number) } : {}),
       transport: world.tcp.transport(process),
       openBackbone: (_, events) => {
         const { multicast } = world;

@@ -5,14 +5,11 @@
  * @module
  */
 import { Dice } from "./cluster_dice.ts";
-import { Faults, type Kind, KINDS, REREPLICATION_MS } from "./cluster_faults.ts";
+import { CHANNELS, Faults, type Kind, KINDS, REREPLICATION_MS } from "./cluster_faults.ts";
 import { FAIR } from "./cluster_lan.ts";
 import type { Ledger, Publish } from "./cluster_ledger.ts";
 import { ClusterWorld, type PublishOptions } from "./cluster_world.ts";
 import { seededRandom } from "./random.ts";
-
-/** Two channels share a slot, and so an order. */
-const CHANNELS = ["a{t}", "b{t}", "c"] as const;
 
 /** How long things happen, and how long nothing does afterwards, in milliseconds. */
 const BUSY_MS = 20_000;
@@ -43,7 +40,8 @@ class Life {
     const retention = dice.chance(0.2)
       ? { maxCount: 5, maxAgeMs: 300_000 }
       : { maxCount: 1000, maxAgeMs: 300_000 };
-    this.world = new ClusterWorld({ seed, machines: dice.pick([3, 4, 4, 5]), retention });
+    const stored = kind === "tables" || kind === "everything";
+    this.world = new ClusterWorld({ seed, machines: dice.pick([3, 4, 4, 5]), retention, stored });
     this.#faults = new Faults(this.world, dice, BUSY_MS);
   }
 

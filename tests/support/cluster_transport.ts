@@ -4,7 +4,12 @@
  *
  * @module
  */
-import type { ByteConn, PeerListener, PeerTransport } from "../../relay/transport.ts";
+import {
+  type ByteConn,
+  ConnectionRefused,
+  type PeerListener,
+  type PeerTransport,
+} from "../../relay/transport.ts";
 import type { Wires } from "./cluster_lan.ts";
 import type { ProcessClock } from "./cluster_time.ts";
 
@@ -77,7 +82,9 @@ export class Tcp {
         return party.clock.run(() => reject(new Error("nobody answers")));
       }
       const listening = this.#listening.get(`${host}:${port}`);
-      if (!listening) return party.clock.run(() => reject(new Error("connection refused")));
+      if (!listening) {
+        return party.clock.run(() => reject(new ConnectionRefused("nobody listens there")));
+      }
       const near = new End(this, party), far = new End(this, listening.party);
       near.connect(far);
       far.connect(near);

@@ -16,6 +16,7 @@ import { type Fault, type Ledger, newLedger, type Publish } from "./cluster_ledg
 import { Machine } from "./cluster_machine.ts";
 import { SimulatedSubscriber } from "./cluster_subscriber.ts";
 import { runUntil } from "./cluster_time.ts";
+import { Tables } from "./cluster_tables.ts";
 import { Tcp } from "./cluster_transport.ts";
 import { seededRandom } from "./random.ts";
 import { VirtualClock } from "./virtual_clock.ts";
@@ -25,6 +26,8 @@ export interface WorldOptions {
   readonly machines: number;
   readonly retention?: Retention;
   readonly groupCount?: number;
+  /** Whether the relays keep their table of groups in a store; else it is slot modulo pool. */
+  readonly stored?: boolean;
 }
 
 /** What a publisher asks for beyond a channel. */
@@ -43,24 +46,24 @@ export class ClusterWorld {
   readonly wires: Wires;
   readonly multicast: Multicast;
   readonly tcp: Tcp;
+  readonly tables: Tables;
   readonly machines: readonly Machine[];
   readonly subscribers: SimulatedSubscriber[] = [];
   readonly ledger: Ledger;
   /** What happened, a line each: the same for the same seed. */
   readonly trace: string[] = [];
-  readonly #groupCount: number;
   #published = 0;
 
-  constructor({ seed, machines, retention, groupCount = 4 }: WorldOptions) {
-    this.#groupCount = groupCount;
+  constructor({ seed, machines, retention, groupCount = 4, stored = false }: WorldOptions) {
     this.random = seededRandom(seed);
     this.wires = new Wires(this.clock, seededRandom(seed + 1));
     this.multicast = new Multicast(this.wires);
     this.tcp = new Tcp(this.wires);
+    this.tables = new Tables(groupCount);
     const kept = retention ?? { maxCount: 1000, maxAgeMs: 300_000 };
     this.ledger = newLedger(kept);
     const machine = (number: number) =>
-      new Machine({ world: this, number, retention: kept, groupCount, seed });
+      new Machine({ world: this, number, retention: kept, groupCount, stored, seed });
     this.machines = Array.from({ length: machines }, (_, number) => machine(number));
   }
 
@@ -151,7 +154,7 @@ export class ClusterWorld {
     const channels = [...new Set(this.ledger.publishes.map(({ channel }) => channel))];
     for (const hears of [true, false]) {
       for (const machine of this.machines) {
-        const group = (channel: string) => 1 + slotOf(channel) % this.#groupCount;
+        const group = (channel: string) => this.tables.groupOf(slotOf(channel));
         const own = channels.filter((channel) => machine.hears(group(channel)) === hears);
         const reads = own.map((channel) => this.#stand(machine, channel, hears));
         await Promise.all([...reads, hears ? undefined : this.run(3000)]);
