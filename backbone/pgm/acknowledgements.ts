@@ -1,6 +1,7 @@
 /**
  * What one relay acknowledges, of all groups and to all sources: gathered, so that it costs a packet a millisecond
- * however many streams there are. Only the first few after a pause go at once: somebody may wait for each.
+ * however many streams there are. The first few after a pause go at once: somebody may wait for each. So does the one
+ * after a good part of a window, or a busy source with a small window would stand still until a timer wakes us.
  *
  * @module
  */
@@ -19,6 +20,9 @@ const LARGEST_WINDOW = 0xffff;
 /** So many packets need not wait for each other: what comes as often as they may go would always wait for a timer. */
 const BURST = 4;
 
+/** So large a part of a window is acknowledged at once. */
+const PART = 0.25;
+
 /** A stream that is heard, and what of it was handed to the application: see {@link Acked}. */
 export interface Progress {
   readonly stream: Stream;
@@ -30,6 +34,8 @@ export class Acknowledgements {
   readonly #receiveBuffer: () => number;
   /** What has come on since it was acknowledged. */
   readonly #due = new Set<Progress>();
+  /** Packets that came since the last acknowledgement, of all streams. */
+  #unacknowledged = 0;
   /** When the next packet would go if they went evenly. */
   #slotMs = -Infinity;
 
@@ -41,6 +47,7 @@ export class Acknowledgements {
   /** A stream whose source asks for it has come on. What it has is looked at when it is told. */
   note(progress: Progress): void {
     this.#due.add(progress);
+    this.#unacknowledged++;
   }
 
   /** A stream is heard no more: what was not handed on by now never is. */
@@ -50,7 +57,9 @@ export class Acknowledgements {
 
   /** When {@link poll} has something; Infinity if nothing waits. */
   nextTimeoutMs(): number {
-    return this.#due.size > 0 ? this.#slotMs - (BURST - 1) * TIMING.ackMs : Infinity;
+    if (this.#due.size === 0) return Infinity;
+    if (this.#unacknowledged >= PART * this.#window) return -Infinity;
+    return this.#slotMs - (BURST - 1) * TIMING.ackMs;
   }
 
   /** What one packet says now; undefined if nothing is due. Poll until it is. */
@@ -64,12 +73,20 @@ export class Acknowledgements {
       streams.push({ gsi, sourcePort, from, through });
     }
     // What does not fit one packet goes in several, at once.
-    if (this.#due.size === 0) this.#slotMs = Math.max(this.#slotMs, nowMs) + TIMING.ackMs;
-    return { window: windowOf(this.#receiveBuffer()), streams };
+    if (this.#due.size === 0) this.#sent(nowMs);
+    return { window: this.#window, streams };
   }
-}
 
-/** How many packets of one source a socket buffer has room for. */
-function windowOf(bytes: number): number {
-  return Math.min(Math.floor(SHARE * bytes / PACKET_COST), LARGEST_WINDOW);
+  #sent(nowMs: number): void {
+    this.#unacknowledged = 0;
+    const slotMs = Math.max(this.#slotMs, nowMs) + TIMING.ackMs;
+    // Those that could not wait do not make the next ones wait longer.
+    this.#slotMs = Math.min(slotMs, nowMs + BURST * TIMING.ackMs);
+  }
+
+  /** How many packets of one source the socket buffer has room for. */
+  get #window(): number {
+    const packets = Math.floor(SHARE * this.#receiveBuffer() / PACKET_COST);
+    return Math.min(packets, LARGEST_WINDOW);
+  }
 }

@@ -14,6 +14,9 @@ import { seededRandom } from "../../support/random.ts";
 import { SimulatedNetwork } from "../../support/sim_network.ts";
 import { VirtualClock } from "../../support/virtual_clock.ts";
 
+/** A raised socket buffer. */
+const BUFFER = 8 << 20;
+
 function stream(gsi: number, through: number): Progress & { through: number } {
   return { stream: { gsi, sourcePort: 32_769, destinationPort: 3055 }, from: 1, through };
 }
@@ -46,16 +49,24 @@ function acknowledgedMs(acknowledgements: Acknowledgements, everyMs: number): nu
 }
 
 Deno.test("after a pause each packet is acknowledged at once; a steady stream once a millisecond", () => {
-  const acknowledgements = new Acknowledgements(() => 0);
-  equal(acknowledgedMs(acknowledgements, 1).length, 100, "one a millisecond, each at once");
-  const busy = acknowledgedMs(new Acknowledgements(() => 0), 1 / 64);
+  equal(acknowledgedMs(new Acknowledgements(() => BUFFER), 1).length, 100, "one a millisecond");
+  const busy = acknowledgedMs(new Acknowledgements(() => BUFFER), 1 / 64);
   deepEqual(busy.slice(0, 4), [0, 1, 2, 3].map((n) => n / 64));
   equal(busy.at(4), TIMING.ackMs);
   ok(busy.length <= 100 + 4, `${busy.length} packets in 100 ms`);
 });
 
+Deno.test("a quarter of a window is acknowledged at once, and makes nobody wait longer afterwards", () => {
+  const acknowledgements = new Acknowledgements(() => 212_992);
+  const busy = acknowledgedMs(acknowledgements, 1 / 64);
+  const everyMs = Math.ceil(46 / 4) / 64;
+  ok(Math.abs(busy.length - 100 / everyMs) < 8, `${busy.length} packets in 100 ms`);
+  acknowledgements.note(stream(1, 0));
+  ok(acknowledgements.nextTimeoutMs() <= 100 + TIMING.ackMs);
+});
+
 Deno.test("more streams than one packet holds take several, at once", () => {
-  const acknowledgements = new Acknowledgements(() => 0);
+  const acknowledgements = new Acknowledgements(() => BUFFER);
   for (let gsi = 0; gsi < 2 * LARGEST_ACK + 1; gsi++) acknowledgements.note(stream(gsi, 0));
   const sizes = [1, 2, 3, 4].map(() => acknowledgements.poll(0)?.streams.length);
   deepEqual(sizes, [LARGEST_ACK, LARGEST_ACK, 1, undefined]);
@@ -68,7 +79,7 @@ Deno.test("a buffer beyond all measure is a window that fits its field", () => {
 });
 
 Deno.test("what was forgotten is not acknowledged", () => {
-  const acknowledgements = new Acknowledgements(() => 0), left = stream(1, 5);
+  const acknowledgements = new Acknowledgements(() => BUFFER), left = stream(1, 5);
   acknowledgements.note(left);
   acknowledgements.forget(left);
   equal(acknowledgements.poll(0), undefined);
