@@ -27,6 +27,8 @@ export class Announcer {
   readonly #membership: Membership;
   readonly #settled = Promise.withResolvers<void>();
   #cancel: (() => void) | undefined;
+  /** It is at work, and will set the timer when it is done. */
+  #pumping = false;
   #closed = false;
 
   constructor(options: AnnouncerOptions) {
@@ -61,6 +63,12 @@ export class Announcer {
     this.#pump();
   }
 
+  /** What this relay says of itself has changed: the others are told soon. */
+  changed(): void {
+    this.#membership.handleChange(this.#options.clock.nowMs());
+    if (!this.#pumping) this.#pump();
+  }
+
   /** Something else of a relay was heard: it is there, whatever became of its announcements. */
   alive(origin: string): void {
     this.#membership.handleTraffic(origin, this.#options.clock.nowMs());
@@ -74,6 +82,7 @@ export class Announcer {
 
   #pump(): void {
     if (this.#closed) return;
+    this.#pumping = true;
     const { clock, origin, self, send } = this.#options;
     const nowMs = clock.nowMs();
     this.#membership.handleTimeout(nowMs);
@@ -84,6 +93,7 @@ export class Announcer {
       send(encodeAnnouncement({ ...self(), ...own, hears, ...due }));
     }
     this.#tell();
+    this.#pumping = false;
     this.#cancel?.();
     const inMs = Math.max(1, this.#membership.nextTimeoutMs() - nowMs);
     this.#cancel = clock.after(inMs, () => this.#pump());

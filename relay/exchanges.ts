@@ -165,15 +165,17 @@ export class Exchanges {
     this.#dueMs = dueMs;
     this.#cancel = clock.after(inMs, () => {
       this.#dueMs = Infinity;
-      void this.#round();
+      void this.round();
       this.#schedule(ROUND_MS * (1 - JITTER + 2 * JITTER * this.#options.random()));
     });
   }
 
-  async #round(): Promise<void> {
+  /** Exchanges digests with every custodian of what this relay holds or hears; false if there are some and none answered. */
+  async round(): Promise<boolean> {
     const begunMs = this.#options.wallMs();
     const answered = await Promise.all(this.#targets().map((peer) => this.with(peer)));
     if (answered.every((one) => one)) this.#asOfMs = begunMs;
+    return answered.length === 0 || answered.some((one) => one);
   }
 
   /** The custodians of what this relay holds or hears. */

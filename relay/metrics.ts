@@ -7,6 +7,7 @@ import type { Backbone } from "../backbone/backbone.ts";
 import type { GroupTable } from "../backbone/registry/group_table.ts";
 import type { Registry } from "../backbone/registry/registry.ts";
 import type { Announcer } from "./announcer.ts";
+import type { Cluster } from "./cluster.ts";
 import type { Groups } from "./groups.ts";
 import type { Intake } from "./intake.ts";
 import type { Logs } from "./logs.ts";
@@ -20,6 +21,7 @@ import type { RelayUpstream } from "./upstream.ts";
 export interface MetricSources {
   readonly backbone: Backbone;
   readonly announcer: Announcer;
+  readonly cluster: Cluster;
   readonly table: GroupTable;
   /** Absent with a static table. */
   readonly registry: Registry | undefined;
@@ -47,6 +49,7 @@ export function collectMetrics(from: MetricSources): readonly Metric[] {
     gauge("relay_log_bytes", "What all logs retain.", logs.bytes),
     gauge("relay_publishes_pending", "Publishes that wait for a custodian.", replication.pending),
     gauge("relay_subscriptions", "Open subscriptions.", upstream.subscriptions),
+    ...clusterMetrics(from.cluster),
     counter("relay_published_total", "Messages published here.", publisher.published),
     counter("relay_pushed_total", "Messages pushed to custodians.", replication.pushes),
     counter("relay_received_total", received, delivered, { result: "delivered" }),
@@ -59,6 +62,23 @@ export function collectMetrics(from: MetricSources): readonly Metric[] {
     ...Object.entries(backbone.counters()).map(([name, value]) =>
       counter(`backbone_${snake(name)}_total`, `Backbone: ${words(name)}.`, value)
     ),
+  ];
+}
+
+function clusterMetrics({ custody, exchanges, freshness }: Cluster): Metric[] {
+  const { begun, failed, told } = exchanges.counters;
+  const lacking = custody.underReplicated.length, stale = freshness.staleGroups.length;
+  return [
+    gauge(
+      "custody_ready",
+      "Groups that this relay keeps as a ready custodian.",
+      custody.readyGroups.length,
+    ),
+    gauge("under_replicated_groups", "Groups with fewer than two ready custodians.", lacking),
+    gauge("stale_groups", "Groups whose readers were told that they are stale.", stale),
+    counter("digests_total", "Exchanges of digests begun with peers.", begun),
+    counter("digest_failures_total", "Exchanges of digests that were not answered.", failed),
+    counter("digest_entries_total", "Slots told to peers in digests.", told),
   ];
 }
 

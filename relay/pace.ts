@@ -1,50 +1,35 @@
 /**
- * Keeps this relay from sending faster to a group than the relays that hear it take in. In the simulator a receiver at
- * half the source's pace loses nothing that way; the budget alone floods it with repairs on top of the data.
+ * Keeps this relay from sending faster to a group than its ready custodians take it in, and has them acknowledge what they
+ * hold. In the simulator a tagged receiver at half the source's pace loses nothing; the budget alone floods it with repairs
+ * on top of the data. Other hearers are not tagged, so that none of them can slow down everybody: what they fall behind by
+ * they fetch from a custodian.
  *
  * @module
  */
 import { type Backbone, type Group, MOST_TAGGED } from "../backbone/backbone.ts";
 import type { Origin } from "./protocol/message.ts";
 
-/** What of a peer matters here. */
-export interface Hearer {
-  readonly origin: Origin;
-  readonly groups: readonly Group[];
-}
-
-/** Tags in every group the relays that say they hear it: there are no custodians yet to be the only ones. */
+/** Tags in every group its ready custodians. */
 export class Pace {
   readonly #backbone: Pick<Backbone, "tag">;
   readonly #groupCount: number;
   /** By group, who is tagged, in order. */
   readonly #tagged = new Map<Group, string>();
 
-  /** @param groupCount how many groups there are; a peer may say that it hears others. */
   constructor(backbone: Pick<Backbone, "tag">, groupCount: number) {
     this.#backbone = backbone;
     this.#groupCount = groupCount;
   }
 
-  /** Takes the peers in view; changes only what is not so already. */
-  follow(peers: readonly Hearer[]): void {
-    const hearers = new Map<Group, Origin[]>([...this.#tagged.keys()].map((group) => [group, []]));
-    for (const { origin, groups } of peers) {
-      for (const group of groups) {
-        if (group > this.#groupCount) continue;
-        const origins = hearers.get(group);
-        if (origins) origins.push(origin);
-        else hearers.set(group, [origin]);
-      }
-    }
-    for (const [group, origins] of hearers) this.#tag(group, origins.sort().slice(0, MOST_TAGGED));
+  /** Takes the other relays that are ready custodians of each group; changes only what is not so already. */
+  follow(ready: (group: Group) => readonly Origin[]): void {
+    for (let group = 1; group <= this.#groupCount; group++) this.#tag(group, ready(group));
   }
 
-  #tag(group: Group, origins: readonly Origin[]): void {
-    const key = origins.join();
-    if (this.#tagged.get(group) === key) return;
-    if (key === "") this.#tagged.delete(group);
-    else this.#tagged.set(group, key);
+  #tag(group: Group, ready: readonly Origin[]): void {
+    const origins = ready.toSorted().slice(0, MOST_TAGGED), key = origins.join();
+    if ((this.#tagged.get(group) ?? "") === key) return;
+    this.#tagged.set(group, key);
     this.#backbone.tag(group, origins);
   }
 }

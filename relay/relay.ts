@@ -10,24 +10,24 @@ import { type PeerVersion, Registry } from "../backbone/registry/registry.ts";
 import { staticGroups } from "../backbone/registry/static.ts";
 import type { TableStore } from "../backbone/registry/table_store.ts";
 import { Announcer } from "./announcer.ts";
+import { Cluster } from "./cluster.ts";
 import { Groups } from "./groups.ts";
 import { CONTROL, Intake } from "./intake.ts";
 import { Logs, type LogsOptions } from "./logs.ts";
+import { Company } from "./machines/company.ts";
 import { collectMetrics } from "./metrics.ts";
 import { newOrigin } from "./new_origin.ts";
 import { Origins, REMEMBER_MS } from "./origins.ts";
-import { Pace } from "./pace.ts";
-import { Peers } from "./peers.ts";
+import { type PeerHandlers, Peers } from "./peers.ts";
 import type { Announcement } from "./protocol/announcement.ts";
 import type { Origin } from "./protocol/message.ts";
 import type { Upstream } from "./protocol/upstream.ts";
 import { Publisher } from "./publisher.ts";
-import { Replication } from "./replication.ts";
+import { Replication, type ReplicationOptions } from "./replication.ts";
 import { Sequencer } from "./sequencer.ts";
 import { Sync, type SyncOptions } from "./sync.ts";
 import { type PeerTransport, tcpTransport } from "./transport.ts";
 import { RelayUpstream } from "./upstream.ts";
-import { within } from "./within.ts";
 
 /** Says what happened, for an operator. */
 export type RelayLog = (
@@ -85,8 +85,6 @@ export interface Relay {
 /** INTERFACE "Limits". A group is heard as long after its last reader as its messages are kept. */
 const RETENTION: Retention = { maxCount: 1000, maxAgeMs: 300_000 };
 const MAX_LOG_BYTES = 256 * 1024 * 1024;
-/** A group is served after this long even if a peer is slow to answer. */
-const JOIN_WAIT_MS = 2000;
 /** DESIGN "append". */
 const HOLD_MS = 4000;
 
@@ -109,11 +107,20 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     }),
   );
   const table: GroupTable = registry?.table ?? staticGroups(options.groupCount);
-  const origins = new Origins();
+  const origins = new Origins(), company = new Company();
   warnIfOpen(options);
 
-  const logs = own(new Logs(logsOptions(options, retention, node.origin, origins)));
-  const peers = own(new Peers({ clock, transport, node, logs, table, origins }));
+  const asOfMs = () => cluster.exchanges.asOfMs;
+  const logs = own(new Logs(logsOptions(options, retention, asOfMs, node.origin, origins)));
+  const handlers: PeerHandlers = {
+    digest: (from, digest) => cluster.digest(from, digest),
+    push: (messages) => intake.pushed(messages),
+    publish: (draft) => sequencer.answer(draft),
+  };
+  const position = (group: Group) => backbone.position(group);
+  const peers = own(
+    new Peers({ ...options, transport, node, logs, table, origins, position, handlers }),
+  );
   const address = peers.listen(options.interface);
   const announcer: Announcer = own(
     new Announcer({
@@ -126,8 +133,8 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
           ...address,
           groups: groups.heard,
           tableEpoch: table.epoch,
-          holds: [],
-          ready: [],
+          holds: cluster.exchanges.heldGroups,
+          ready: cluster.custody.readyGroups,
           tableHash: table.hash,
           load: 0,
         };
@@ -135,41 +142,60 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
       send: (announcement) => void backbone.send(CONTROL, announcement),
       joined: (peer) => {
         log("info", "peer joined", describe(peer));
-        void sync.from(peer, new Map(), groups.heard);
       },
       left: (peer) => {
         log("info", "peer left", describe(peer));
         peers.forget(peer.origin);
+        cluster.left(peer.origin);
       },
       inView: (peers) => {
-        pace.follow(peers);
+        company.inView(peers.length, clock.nowMs());
+        cluster.follow();
         registry?.follow(peers.map(tableVersion));
       },
     }),
   );
-  const ask: SyncOptions["ask"] = (peer, pull, answer) => peers.ask(peer, pull, answer);
+  const ask: SyncOptions["ask"] = async (peer, pull, answer) => {
+    const { positions } = await peers.ask(peer, pull, answer);
+    for (const [group, at] of positions) backbone.startAt(group, peer.origin, at);
+  };
   const view = { peers: () => announcer.peers, settled: announcer.settled };
   const sync = own(new Sync({ clock, logs, table, ask, ...view }));
-  // Nobody is a custodian yet.
-  const ready = (_group: Group): readonly Origin[] => [];
-  const push = () => Promise.resolve(false);
+  const ready = (group: Group) => cluster.custody.ready(group);
+  const inView = (origin: Origin): Announcement => {
+    const peer = announcer.peer(origin);
+    if (!peer) throw new Error("the relay has left");
+    return peer;
+  };
+  const push: ReplicationOptions["push"] = async (to, messages) =>
+    await peers.push(inView(to), messages);
   const replication = own(new Replication({ clock, self: node.origin, ready, push }));
-  const keeps = (slot: number) => ready(table.groupOf(slot)).includes(node.origin);
+  const keeps = (slot: number) => cluster.keeps(slot);
   const intake = new Intake({ clock, logs, sync, announcer, origins, replication, keeps, log });
   const warn = (advice: string) => log("warn", advice);
   const backbone = own(await open({ ...options, origin: node.origin, warn }, intake));
-  const pace = new Pace(backbone, options.groupCount);
   const groups = own(
     new Groups({
       backbone,
       clock,
       lingerMs: retention.maxAgeMs,
-      entered: async (group) => {
-        await announcer.settled;
-        const all = announcer.peers.map((peer) => sync.from(peer, new Map(), [group]));
-        await within(clock, JOIN_WAIT_MS, Promise.all(all));
-      },
-      left: () => {},
+      entered: (group) => cluster.entered(group),
+      left: (group) => cluster.freshness.left(group),
+    }),
+  );
+  const cluster: Cluster = own(
+    new Cluster({
+      ...options,
+      self: { origin: node.origin, node: id },
+      backbone,
+      groups,
+      logs,
+      peers,
+      sync,
+      table,
+      view: announcer,
+      changed: () => announcer.changed(),
+      tell: (group, stale) => upstream.setStale(group, stale),
     }),
   );
   const publisher = new Publisher({
@@ -180,7 +206,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     replication,
     wallMs,
     pull: (slot) => sync.slotSoon(slot),
-    isAlone: () => true,
+    isAlone: () => company.isAlone(clock.nowMs()),
   });
   const sequencer = new Sequencer({
     clock,
@@ -191,9 +217,9 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     replication,
     settled: announcer.settled,
     ready,
-    ask: () => Promise.reject(new Error("there are no custodians")),
+    ask: async (origin, draft) => await peers.publish(inView(origin), draft),
   });
-  const heart = { backbone, table, registry, groups, logs, sync };
+  const heart = { backbone, table, registry, groups, logs, sync, cluster };
   const parts = { ...heart, announcer, intake, publisher, replication };
   const upstream: RelayUpstream = new RelayUpstream({
     node,
@@ -202,10 +228,10 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     groups,
     logs,
     publisher: sequencer,
-    asOfMs: wallMs,
+    asOfMs,
     pull: (slot) => sync.slot(slot),
-    isStale: () => false,
-    waiting: () => announcer.isSettled ? [] : ["looking for other relays"],
+    isStale: (group) => cluster.freshness.isStale(group),
+    waiting: () => cluster.waiting,
     notes: () => registry?.trouble === undefined ? [] : [`Redis: ${registry.trouble}`],
     metrics: () => collectMetrics({ ...parts, upstream }),
   });
@@ -219,7 +245,11 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     upstream,
     settled: announcer.settled,
     drain: () => upstream.drain(),
-    close: () => running.disposeAsync(),
+    async close() {
+      upstream.drain();
+      await cluster.handOver();
+      await running.disposeAsync();
+    },
   };
 }
 
@@ -229,8 +259,9 @@ function warnIfOpen({ credentials, interface: address, log }: RelayOptions): voi
 }
 
 function logsOptions(
-  { clock, wallMs: asOfMs }: RelayOptions,
+  { clock }: RelayOptions,
   retention: Retention,
+  asOfMs: () => number,
   self: string,
   origins: Origins,
 ): LogsOptions {

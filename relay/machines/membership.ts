@@ -14,7 +14,7 @@ export interface MembershipTimers {
   readonly expiryMs: number;
   /** A starting relay that has heard nobody for so long is alone. */
   readonly settleMs: number;
-  /** A relay answers solicitations at most this often. */
+  /** A relay answers solicitations, and tells of changes, at most this often. */
   readonly answerMs: number;
 }
 
@@ -87,12 +87,13 @@ export class Membership {
       this.#peers.set(origin, { announcement, heardMs: nowMs });
       this.#events.push({ type: "joined", peer: announcement });
     }
-    if (announcement.solicit) {
-      this.#announceAtMs = Math.min(
-        this.#announceAtMs,
-        Math.max(nowMs, this.#announcedMs + this.#timers.answerMs),
-      );
-    }
+    if (announcement.solicit) this.handleChange(nowMs);
+  }
+
+  /** What this relay says of itself has changed: it announces itself soon. */
+  handleChange(nowMs: number): void {
+    const soonMs = Math.max(nowMs, this.#announcedMs + this.#timers.answerMs);
+    this.#announceAtMs = Math.min(this.#announceAtMs, soonMs);
   }
 
   /** Anything else that proves `origin` alive was heard. */

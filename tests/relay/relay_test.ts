@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { parseCursor } from "../../relay/protocol/cursor.ts";
 import type { Relay } from "../../relay/relay.ts";
-import type { Start } from "../../relay/protocol/upstream.ts";
+import { slotOf } from "../../relay/protocol/slot.ts";
+import type { AckLevel, Start } from "../../relay/protocol/upstream.ts";
 import { freeLan, type Lan, metric, startTestRelay, until } from "../support/relays.ts";
 import { RecordingSink } from "./protocol/upstream_contract.ts";
 
@@ -29,9 +30,14 @@ async function follow(relay: Relay | undefined, start: Start = "live", channel =
   return { sink, subscription, recovered };
 }
 
-function publish(relay: Relay | undefined, data: string, channel = "news") {
+/** At the level that needs nobody else, unless told otherwise. */
+function publish(
+  relay: Relay | undefined,
+  data: string,
+  { channel = "news", ack = "accepted" as AckLevel } = {},
+) {
   assert.ok(relay);
-  return relay.upstream.publish({ channel, data });
+  return relay.upstream.publish({ channel, data, ack });
 }
 
 Deno.test("what is published on either of two relays arrives on both, in order, once", () =>
@@ -118,13 +124,19 @@ Deno.test("a cursor ahead of a relay's log is no gap, though nobody holds what i
     assert.deepEqual(onB.sink.texts, ["2"]);
   }));
 
-Deno.test("a relay publishes to a group that it does not hear", () =>
-  withRelays(2, async ([a, b]) => {
-    const onB = await follow(b);
-    await publish(a, "x");
-    await onB.sink.until(1);
-    assert.equal(a && metric(a, "relay_groups"), 0);
-    assert.deepEqual(onB.sink.texts, ["x"]);
+Deno.test("a relay publishes to groups that it does not hear", () =>
+  withRelays(3, async (relays) => {
+    const [a] = relays, channels = ["a", "b", "c", "d"];
+    assert.equal(new Set(channels.map((channel) => slotOf(channel) % 4)).size, 4);
+    const sink = new RecordingSink();
+    (await a!.upstream.subscribe({ channels, start: "live" }, sink)).resume();
+    const custodians = () => relays.map((relay) => metric(relay, "custody_ready"));
+    await until(() => custodians().reduce((sum, n) => sum + n) === 8, "two keep each group");
+    assert.ok(custodians().some((groups) => groups < 4), "not everybody keeps all");
+    for (const relay of relays) {
+      for (const channel of channels) await publish(relay, "x", { channel, ack: "replicated" });
+    }
+    await sink.until(12);
   }));
 
 Deno.test("`after` is cut to what exists, and fetched where a peer has it", () =>
@@ -154,7 +166,7 @@ Deno.test("peers come into view and leave it", () =>
   withRelays(2, async ([a, b]) => {
     assert.ok(a && b);
     await until(() => metric(a, "relay_peers") === 1, "a sees b");
-    assert.equal(a.upstream.readiness().ready, true);
+    await until(() => a.upstream.readiness().ready, "a is ready");
     await b.close();
     await until(() => metric(a, "relay_peers") === 0, "b has left");
   }));
