@@ -13,6 +13,7 @@ import { Announcer } from "./announcer.ts";
 import { Cluster } from "./cluster.ts";
 import { Groups } from "./groups.ts";
 import { CONTROL, Intake } from "./intake.ts";
+import { Interest } from "./interest.ts";
 import { Logs, type LogsOptions } from "./logs.ts";
 import { Company } from "./machines/company.ts";
 import { collectMetrics } from "./metrics.ts";
@@ -217,6 +218,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     replication,
     settled: announcer.settled,
     ready,
+    pull: (slot) => sync.slot(slot),
     ask: async (origin, draft) => await peers.publish(inView(origin), draft),
   });
   const heart = { backbone, table, registry, groups, logs, sync, cluster };
@@ -225,7 +227,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     node,
     clock,
     table,
-    groups,
+    interest: own(new Interest({ clock, groups, table })),
     logs,
     publisher: sequencer,
     asOfMs,
@@ -236,6 +238,12 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     metrics: () => collectMetrics({ ...parts, upstream }),
   });
   stack.defer(() => upstream.drain());
+  // The new custodians of what was moved lack it, and others look at our hash for what they need to know.
+  stack.defer(table.onChange((slots) => {
+    upstream.moved(slots);
+    cluster.exchanges.prod();
+    announcer.changed();
+  }));
   await registry?.start();
   await backbone.join(CONTROL);
   announcer.start();

@@ -28,6 +28,8 @@ export interface SequencerOptions {
   readonly settled: Promise<void>;
   /** The ready custodians of a group now, best first; this relay may be among them. */
   readonly ready: (group: Group) => readonly Origin[];
+  /** Brings a slot up to what the relays in view hold. */
+  readonly pull: (slot: number) => Promise<unknown>;
   /** Has another relay sequence a draft. Rejects with what it answered, or with another error if it did not answer. */
   readonly ask: (sequencer: Origin, draft: Draft) => Promise<Published>;
 }
@@ -128,7 +130,9 @@ export class Sequencer {
 
   /** Gives a draft its place as the one relay that does. */
   async #sequence(draft: Leveled): Promise<Published> {
-    const { publisher } = this.#options;
+    const { publisher, table, pull } = this.#options, slot = slotOf(draft.channel);
+    // Of a slot that was just moved here, this relay may not know yet what its last sequencer did.
+    if (table.groupsOf(slot).length > 1) await pull(slot);
     if (draft.key === undefined) return publisher.publish(draft);
     const stored = await this.#placeOnce(draft, draft.key);
     const { message } = stored;

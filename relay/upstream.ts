@@ -6,7 +6,7 @@
 import type { Group } from "../backbone/backbone.ts";
 import type { Clock } from "../backbone/clock.ts";
 import type { GroupTable } from "../backbone/registry/group_table.ts";
-import type { Groups } from "./groups.ts";
+import type { Interest } from "./interest.ts";
 import type { Logs } from "./logs.ts";
 import type { Cursor } from "./protocol/cursor.ts";
 import { GroundwaveError } from "./protocol/errors.ts";
@@ -33,7 +33,7 @@ export interface UpstreamOptions {
   readonly node: Upstream["node"];
   readonly clock: Clock;
   readonly table: GroupTable;
-  readonly groups: Groups;
+  readonly interest: Interest;
   readonly logs: Logs;
   readonly publisher: Pick<Publisher, "publish">;
   /** Wall-clock milliseconds of this relay's last sync, for cursors. */
@@ -119,6 +119,15 @@ export class RelayUpstream implements Upstream {
     for (const subscription of [...this.#subscriptions]) subscription.setStale(isMeant, stale);
   }
 
+  /** Slots have moved to other groups: their readers are as stale as these are. */
+  moved(slots: readonly number[]): void {
+    const { table, isStale } = this.#options, moved = new Set(slots);
+    for (const stale of [true, false]) {
+      const isMeant = (slot: number) => moved.has(slot) && isStale(table.groupOf(slot)) === stale;
+      for (const subscription of [...this.#subscriptions]) subscription.setStale(isMeant, stale);
+    }
+  }
+
   /** Takes nothing new and ends every subscription with `draining`. Idempotent. */
   drain(): void {
     this.#draining = true;
@@ -132,27 +141,26 @@ export class RelayUpstream implements Upstream {
     start: SubscribeRequest["start"],
   ): Promise<() => void> {
     if (this.#draining) throw draining();
-    const { groups, logs, table } = this.#options;
-    const wanted = [...new Set([...slots.keys()].map((slot) => table.groupOf(slot)))];
-    const entered = await Promise.allSettled(wanted.map((group) => groups.acquire(group)));
+    const unfollow = await this.#follow(slots.keys());
     const release = () => {
-      wanted.forEach((group, i) => {
-        if (entered[i]?.status === "fulfilled") groups.release(group);
-      });
-      for (const slot of slots.keys()) logs.touched(slot);
+      unfollow();
+      for (const slot of slots.keys()) this.#options.logs.touched(slot);
     };
-    const failed = entered.find((result) => result.status === "rejected");
-    if (failed) {
-      release();
-      throw new GroundwaveError("unavailable", "the channel's group cannot be heard now", {
-        cause: failed.reason,
-        retryAfterS: 2,
-      });
-    }
     if (typeof start === "object") await this.#reach(slots, start);
     if (!this.#draining) return release;
     release();
     throw draining();
+  }
+
+  async #follow(slots: Iterable<number>): Promise<() => void> {
+    try {
+      return await this.#options.interest.follow(slots);
+    } catch (cause) {
+      throw new GroundwaveError("unavailable", "the channel's group cannot be heard now", {
+        cause,
+        retryAfterS: 2,
+      });
+    }
   }
 
   /** A cursor ahead of the log is no error: what it names may be on its way, or on a peer (DESIGN "Forgetting"). */

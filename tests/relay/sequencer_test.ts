@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { staticGroups } from "../../backbone/registry/static.ts";
+import { MovingGroups } from "../../backbone/registry/moving_groups.ts";
 import { Logs } from "../../relay/logs.ts";
 import { decodeMessage } from "../../relay/protocol/codec.ts";
 import { GroundwaveError } from "../../relay/protocol/errors.ts";
 import { parseMessageId } from "../../relay/protocol/message.ts";
+import { slotOf } from "../../relay/protocol/slot.ts";
 import type { AckLevel, Draft, Published } from "../../relay/protocol/upstream.ts";
 import { Publisher } from "../../relay/publisher.ts";
 import { Sequencer } from "../../relay/sequencer.ts";
@@ -21,6 +22,9 @@ class World {
   readonly asked: string[] = [];
   /** Who sees other ready custodians than that. */
   readonly views = new Map<string, readonly string[]>();
+  /** Who hears nothing by multicast. */
+  readonly deaf = new Set<string>();
+  readonly table = new MovingGroups(4);
   isAlone = false;
   wireIsFull = false;
   /** Whether custodians hold what was asked about. */
@@ -53,7 +57,7 @@ class World {
   }
 
   #node(self: string) {
-    const { clock } = this, table = staticGroups(4);
+    const { clock, table } = this;
     const log = { ...LOG_OPTIONS, self };
     const logs = new Logs({ clock, log, maxBytes: 1_000_000 });
     const held = () =>
@@ -70,6 +74,7 @@ class World {
       ...{ clock, self, table, logs, publisher, replication },
       settled: Promise.resolve(),
       ready: () => this.views.get(self) ?? this.ready,
+      pull: (slot) => Promise.resolve(this.#pull(self, slot)),
       ask: (to, draft) => this.#ask(to, draft),
     });
     return { logs, sequencer };
@@ -78,9 +83,17 @@ class World {
   #multicast(from: string, payload: Uint8Array): number {
     if (this.wireIsFull) return 0;
     for (const [name, { logs }] of this.#nodes) {
-      if (name !== from) logs.append(decodeMessage(payload));
+      if (name !== from && !this.deaf.has(name)) logs.append(decodeMessage(payload));
     }
     return 1;
+  }
+
+  #pull(to: string, slot: number): void {
+    const log = this.#of(to).logs.of(slot), nowMs = this.clock.nowMs();
+    for (const { logs } of this.#nodes.values()) {
+      const catchUp = logs.peek(slot)?.catchUp(log.vector, nowMs);
+      if (catchUp) log.merge(catchUp, nowMs);
+    }
   }
 
   async #ask(to: string, draft: Draft): Promise<Published> {
@@ -171,6 +184,17 @@ Deno.test("when no custodian answers, that is what is said", async () => {
   const silent = world.publish(A, { key: "k" });
   assert.equal(await world.pass(silent, 4900), "waits");
   assert.equal(await world.pass(silent, 200), "not_replicated");
+});
+
+Deno.test("the custodian that a slot was moved to looks for its keys first", async () => {
+  const world = new World(), { table } = world, slot = slotOf("a");
+  world.deaf.add(C);
+  const { id } = await world.publish(A, { key: "k" });
+  world.ready = [C];
+  table.adopt(table.current.moved(new Map([[slot, 1 + table.groupOf(slot) % 4]])));
+  assert.equal((await world.publish(A, { key: "k" })).id, id);
+  const other = world.publish(A, { key: "k", data: "y" });
+  assert.equal(await codeOf(other), "key_conflict");
 });
 
 Deno.test("a relay that is no ready custodian refuses to sequence, and nothing is published", async () => {

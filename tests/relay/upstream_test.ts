@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { staticGroups } from "../../backbone/registry/static.ts";
 import { Groups } from "../../relay/groups.ts";
+import { Interest } from "../../relay/interest.ts";
 import { Logs } from "../../relay/logs.ts";
 import { parseCursor } from "../../relay/protocol/cursor.ts";
 import { slotOf } from "../../relay/protocol/slot.ts";
@@ -25,16 +26,17 @@ function setUp(join: () => Promise<void> = () => Promise.resolve()) {
   const pull = (slot: number) => Promise.resolve(pulled.push(slot));
   const common = { clock, table, logs, pull };
   const node = { id: "test", region: "r", origin: LOG_OPTIONS.self };
+  const groups = new Groups({
+    backbone,
+    clock,
+    lingerMs: 1000,
+    entered: () => Promise.resolve(),
+    left: () => {},
+  });
   const upstream = new RelayUpstream({
     ...common,
     node,
-    groups: new Groups({
-      backbone,
-      clock,
-      lingerMs: 1000,
-      entered: () => Promise.resolve(),
-      left: () => {},
-    }),
+    interest: new Interest({ ...common, groups }),
     publisher: new Publisher({
       ...common,
       ...node,
