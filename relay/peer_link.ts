@@ -1,149 +1,179 @@
 /**
- * The asking side of a peer session: dials a peer when there is something to ask, and asks it.
+ * The asking side of peer sessions: dials a peer when there is something to ask, and asks it.
  *
  * @module
  */
 import type { Clock } from "../backbone/clock.ts";
-import { FrameStream } from "./frame_stream.ts";
+import { Asker, type Question } from "./protocol/asker.ts";
 import type { Announcement } from "./protocol/announcement.ts";
-import {
-  type Frame,
-  type Hello,
-  type OriginsFrame,
-  type Pull,
-  SESSION_VERSION,
-} from "./protocol/frames.ts";
+import type { SessionCredentials } from "./protocol/challenge.ts";
+import { GroundwaveError } from "./protocol/errors.ts";
+import type { Answer, Failed, Hello, OriginsFrame } from "./protocol/frames.ts";
 import type { CatchUp } from "./protocol/log/catch_up.ts";
-import { MAX_UINT32 } from "./protocol/wire.ts";
+import { SessionError } from "./protocol/session_error.ts";
+import { SessionDriver } from "./session_driver.ts";
 import type { PeerTransport } from "./transport.ts";
 
-/** A peer that says nothing for so long while an answer is due is given up. */
-const SILENCE_MS = 5000;
+/** Where a peer is, and who. */
+export type PeerAddress = Pick<Announcement, "origin" | "node" | "host" | "port">;
 
 export interface LinkOptions {
   readonly clock: Clock;
   readonly transport: Pick<PeerTransport, "dial">;
-  readonly hello: Hello;
+  /** What this relay says first, made anew for each session. */
+  readonly hello: () => Hello;
+  readonly credentials: SessionCredentials | undefined;
   /** The origins that the peer has heard of. */
   readonly heard: (heard: OriginsFrame["heard"]) => void;
 }
 
+/** What ends a request well. */
+export type Answered = Exclude<Answer, Failed>;
+
 interface Asked {
-  readonly answer: (part: CatchUp) => void;
-  readonly done: PromiseWithResolvers<void>;
+  readonly catchUp: (part: CatchUp) => void;
+  readonly done: PromiseWithResolvers<Answered>;
 }
 
-/** A session with one peer, open while something is asked and until {@link PeerLink.close}. */
-export class PeerLink {
+/** One session, from the dialling on. */
+export class PeerSession {
+  readonly #asker: Asker;
+  readonly #driver: SessionDriver;
   readonly #options: LinkOptions;
-  readonly #peer: Announcement;
   readonly #asked = new Map<number, Asked>();
-  #stream: Promise<FrameStream> | undefined;
-  #lastId = 0;
-  #cancelSilence: (() => void) | undefined;
+  readonly #over: (error: SessionError) => void;
+
+  /** @param over called once when it has ended. */
+  constructor(peer: PeerAddress, options: LinkOptions, over: (error: SessionError) => void) {
+    const { clock, hello, credentials } = options;
+    this.#options = options;
+    this.#over = over;
+    this.#asker = new Asker({ hello: hello(), credentials, expected: peer.origin });
+    this.#driver = new SessionDriver(this.#asker, clock, () => this.#drain());
+    void this.#run(peer);
+  }
+
+  /**
+   * Asks; resolves with the answer.
+   * @throws {GroundwaveError} `window_full` if too much is unanswered, or what the peer answered.
+   * @throws {SessionError} if the session ends before.
+   */
+  ask(question: Question, catchUp: (part: CatchUp) => void): Promise<Answered> {
+    const id = this.#asker.ask(question, this.#options.clock.nowMs());
+    if (id === undefined) return Promise.reject(this.#asker.ended ?? full());
+    const done = Promise.withResolvers<Answered>();
+    this.#asked.set(id, { catchUp, done });
+    this.#driver.kick();
+    return done.promise;
+  }
+
+  /** Ends the session and fails what was asked. Idempotent. */
+  close(error: SessionError): void {
+    this.#asker.end(error);
+    this.#drain();
+    this.#driver.kick();
+  }
+
+  async #run({ host, port }: PeerAddress): Promise<void> {
+    try {
+      await this.#driver.run(await this.#options.transport.dial(host, port));
+    } catch (cause) {
+      this.#driver.closed(cause);
+    }
+  }
+
+  #drain(): void {
+    for (let event; (event = this.#asker.pollEvent());) {
+      if (event.type === "origins") this.#options.heard(event.heard);
+      else if (event.type === "catch_up") this.#merge(event.id, event.catchUp);
+      else this.#settle(event);
+    }
+    const { ended } = this.#asker;
+    if (!ended) return;
+    for (const { done } of this.#asked.values()) done.reject(ended);
+    this.#asked.clear();
+    this.#over(ended);
+  }
+
+  #merge(id: number, catchUp: CatchUp): void {
+    const asked = this.#asked.get(id);
+    try {
+      asked?.catchUp(catchUp);
+    } catch (error) {
+      // Whoever asked cannot take it: what else is asked goes on.
+      asked?.done.reject(error);
+    }
+  }
+
+  #settle(answer: Answer): void {
+    const asked = this.#asked.get(answer.id);
+    this.#asked.delete(answer.id);
+    if (answer.type === "failed") asked?.done.reject(errorOf(answer));
+    else asked?.done.resolve(answer);
+  }
+}
+
+/** A peer that would not talk to us is not asked again for so long. */
+const REFUSED_MS = 30_000;
+
+/** What one peer is asked over: a session while there is one, a new one when there is something to ask. */
+export class PeerLink {
+  readonly #peer: PeerAddress;
+  readonly #options: LinkOptions & { readonly refused: (error: SessionError) => void };
+  #session: PeerSession | undefined;
+  #refusal: { readonly error: SessionError; readonly untilMs: number } | undefined;
   #closed = false;
 
-  constructor(peer: Announcement, options: LinkOptions) {
+  /** @param options `refused` is told why the peer is not asked for a while. */
+  constructor(
+    peer: PeerAddress,
+    options: LinkOptions & { readonly refused: (error: SessionError) => void },
+  ) {
     this.#peer = peer;
     this.#options = options;
   }
 
-  /** Asks; resolves when the peer has answered all. Rejects when it cannot be reached, stalls, or speaks another version. */
-  async ask(pull: Omit<Pull, "id" | "type">, answer: (part: CatchUp) => void): Promise<void> {
-    if (this.#closed) throw new Error("the link is closed");
-    const id = this.#lastId = this.#lastId % MAX_UINT32 + 1;
-    const done = Promise.withResolvers<void>();
-    this.#asked.set(id, { answer, done });
-    // Sending may fail with the link, which rejects `done` too: nobody must be left without a handler meanwhile.
-    done.promise.catch(() => {});
-    // A wait that is on goes on: asking again is no word of the peer's.
-    if (!this.#cancelSilence) this.#listenForSilence();
-    const stream = this.#stream ??= this.#open();
-    try {
-      await (await stream).send([{ type: "pull", id, ...pull }]);
-    } catch (error) {
-      this.#failOf(stream, error);
+  /** See {@link PeerSession.ask}. Rejects at once where the peer would not talk to us a moment ago. */
+  ask(question: Question, catchUp: (part: CatchUp) => void = () => {}): Promise<Answered> {
+    if (this.#closed) return Promise.reject(closed());
+    const refusal = this.#refusal;
+    if (refusal && this.#options.clock.nowMs() < refusal.untilMs) {
+      return Promise.reject(refusal.error);
     }
-    await done.promise;
+    this.#session ??= this.#open();
+    return this.#session.ask(question, catchUp);
   }
 
   /** Ends the session and fails what was asked. Idempotent. */
   close(): void {
     this.#closed = true;
-    this.#fail(new Error("the link is closed"));
+    this.#session?.close(closed());
+    this.#session = undefined;
   }
 
-  #open(): Promise<FrameStream> {
-    const opening = this.#dial();
-    // Whoever asked hears of a failure.
-    opening.then((stream) => this.#receive(stream, opening), () => {});
-    return opening;
+  #open(): PeerSession {
+    const session = new PeerSession(this.#peer, this.#options, (error) => {
+      if (this.#session === session) this.#session = undefined;
+      if (error.isFault && !this.#closed) this.#refuse(error);
+    });
+    return session;
   }
 
-  async #dial(): Promise<FrameStream> {
-    const { host, port } = this.#peer;
-    const stream = new FrameStream(await this.#options.transport.dial(host, port));
-    try {
-      await stream.send([this.#options.hello]);
-      return stream;
-    } catch (error) {
-      stream.close();
-      throw error;
-    }
+  #refuse(error: SessionError): void {
+    this.#refusal = { error, untilMs: this.#options.clock.nowMs() + REFUSED_MS };
+    this.#options.refused(error);
   }
+}
 
-  async #receive(stream: FrameStream, opening: Promise<FrameStream>): Promise<void> {
-    try {
-      for await (const frame of stream.frames()) {
-        this.#listenForSilence();
-        this.#take(frame);
-      }
-      this.#failOf(opening, new Error("the peer closed the session"));
-    } catch (error) {
-      this.#failOf(opening, error);
-    } finally {
-      stream.close();
-    }
-  }
+function closed(): SessionError {
+  return new SessionError("closed", "the link is closed");
+}
 
-  #take(frame: Frame): void {
-    if (frame.type === "hello") this.#check(frame);
-    else if (frame.type === "origins") this.#options.heard(frame.heard);
-    else if (frame.type === "catch_up") this.#asked.get(frame.id)?.answer(frame.catchUp);
-    else if (frame.type === "pull_done") {
-      this.#asked.get(frame.id)?.done.resolve();
-      this.#asked.delete(frame.id);
-      this.#listenForSilence();
-    } else throw new Error(`a peer that is asked does not send ${frame.type}`);
-  }
+function full(): GroundwaveError {
+  const message = "the relay that gives this its place has too much to do";
+  return new GroundwaveError("window_full", message, { retryAfterS: 1 });
+}
 
-  #check(hello: Hello): void {
-    if (hello.version !== SESSION_VERSION) {
-      throw new Error(`the peer speaks session version ${hello.version}, not ${SESSION_VERSION}`);
-    }
-    if (hello.origin !== this.#peer.origin) throw new Error("another relay answers at its address");
-  }
-
-  /** Restarts the wait for the peer's next word, if one is due. */
-  #listenForSilence(): void {
-    this.#cancelSilence?.();
-    this.#cancelSilence = this.#asked.size === 0
-      ? undefined
-      : this.#options.clock.after(SILENCE_MS, () => this.#fail(new Error("the peer is silent")));
-  }
-
-  /** Fails what was asked over `stream`, unless it was given up before: what is asked over the next is not its concern. */
-  #failOf(stream: Promise<FrameStream>, error: unknown): void {
-    if (this.#stream === stream) this.#fail(error);
-  }
-
-  #fail(error: unknown): void {
-    this.#cancelSilence?.();
-    this.#cancelSilence = undefined;
-    const stream = this.#stream;
-    this.#stream = undefined;
-    stream?.then((open) => open.close(), () => {});
-    for (const { done } of this.#asked.values()) done.reject(error);
-    this.#asked.clear();
-  }
+function errorOf({ code, message, retryAfterS }: Failed): GroundwaveError {
+  return new GroundwaveError(code, message, retryAfterS === undefined ? {} : { retryAfterS });
 }

@@ -3,85 +3,129 @@
  *
  * @module
  */
+import { createHmac } from "node:crypto";
 import type { Clock } from "../backbone/clock.ts";
-import type { GroupTable } from "../backbone/registry/group_table.ts";
-import { FrameStream } from "./frame_stream.ts";
-import type { Logs } from "./logs.ts";
-import type { Origins } from "./origins.ts";
-import { PeerLink } from "./peer_link.ts";
-import type { Announcement } from "./protocol/announcement.ts";
+import type { Credentials } from "../backbone/pgm/auth_keys.ts";
+import { newNonce } from "./new_origin.ts";
 import {
-  type Frame,
+  type Answered,
+  type LinkOptions,
+  type PeerAddress,
+  PeerLink,
+  PeerSession,
+} from "./peer_link.ts";
+import { PeerServer, type PeerServerOptions } from "./peer_server.ts";
+import type { SessionCredentials } from "./protocol/challenge.ts";
+import {
+  type Digest,
   type Hello,
-  MAX_FRAME_BYTES,
   type Pull,
+  type PullDone,
   SESSION_VERSION,
 } from "./protocol/frames.ts";
-import type { CatchUp } from "./protocol/log/catch_up.ts";
-import type { Vector } from "./protocol/message.ts";
-import type { ByteConn, PeerListener, PeerTransport } from "./transport.ts";
+import type { AgedMessage, CatchUp } from "./protocol/log/catch_up.ts";
+import { SessionError } from "./protocol/session_error.ts";
+import type { Draft, Published } from "./protocol/upstream.ts";
+import type { RelayLog } from "./relay.ts";
+import { ConnectionRefused, type PeerListener, type PeerTransport } from "./transport.ts";
 
-export interface PeersOptions {
-  readonly clock: Clock;
+export type { PeerHandlers } from "./peer_server.ts";
+
+export interface PeersOptions extends Omit<PeerServerOptions, "hello" | "credentials" | "refused"> {
   readonly transport: PeerTransport;
   readonly node: { readonly id: string; readonly origin: string };
-  readonly logs: Logs;
-  readonly table: GroupTable;
-  readonly origins: Origins;
+  /** The group's keys; absent: whoever can connect may ask. */
+  readonly credentials?: Pick<Credentials, "keys"> | undefined;
+  readonly log: RelayLog;
 }
 
-/** Sessions that others may have open here at once. */
-const MAX_SESSIONS = 1024;
+/** What a probe has found. `refused`: the host lives, the relay does not. */
+export type ProbeResult = "alive" | "refused" | "unreachable";
 
-/** A session in which nothing is asked for so long is closed; it is opened anew when needed. */
-const IDLE_MS = 60_000;
+/** How long a probe waits. */
+const PROBE_MS = 1000;
 
-const NOTHING: Vector = new Map();
+/** Who sends much that is wrong has one problem, not many. */
+const COMPLAINT_MS = 10_000;
 
 /** Both sides of the peer sessions of one relay. */
 export class Peers {
   readonly #options: PeersOptions;
-  readonly #hello: Hello;
+  readonly #linkOptions: LinkOptions;
   readonly #links = new Map<string, PeerLink>();
-  readonly #sessions = new Set<FrameStream>();
+  readonly #probes = new Set<PeerSession>();
+  readonly #server: PeerServer;
   #listener: PeerListener | undefined;
+  #complainAgainMs = -Infinity;
 
   constructor(options: PeersOptions) {
+    const { clock, node, origins, transport } = options;
     this.#options = options;
-    const { id: node, origin } = options.node;
-    this.#hello = { type: "hello", version: SESSION_VERSION, origin, node };
+    const credentials = sessionCredentials(options.credentials);
+    const hello = (): Hello => ({
+      type: "hello",
+      version: SESSION_VERSION,
+      origin: node.origin,
+      node: node.id,
+      ...(credentials && { nonce: newNonce() }),
+    });
+    const heard: LinkOptions["heard"] = (heard) => {
+      for (const { origin, ageMs } of heard) origins.hear(origin, clock.nowMs(), ageMs);
+    };
+    this.#linkOptions = { clock, transport, hello, credentials, heard };
+    const refused: PeerServerOptions["refused"] = (peer, error) => this.#complain(peer, error);
+    this.#server = new PeerServer({ ...options, hello, credentials, refused });
   }
 
-  /** Accepts sessions at an address of this machine, on a port of the system's choice. */
+  /** Accepts sessions at an address of this machine, on a port of the transport's choice. */
   listen(hostname: string): { readonly host: string; readonly port: number } {
-    const accept = (conn: ByteConn) => {
-      if (this.#sessions.size >= MAX_SESSIONS) conn.close();
-      else void this.#serve(conn);
-    };
-    const { host, port } = this.#listener = this.#options.transport.listen(hostname, accept);
+    const { transport } = this.#options;
+    const { host, port } = this.#listener = transport.listen(
+      hostname,
+      (conn) => this.#server.accept(conn),
+    );
     return { host, port };
   }
 
-  /** Asks a peer for what it holds beyond what `pull` names. Rejects when it cannot be reached or stalls. */
-  ask(
-    peer: Announcement,
+  /** Asks a peer for what it holds beyond what `pull` names. Like all questions it rejects when the peer cannot be reached or stalls. */
+  async ask(
+    peer: PeerAddress,
     pull: Omit<Pull, "id" | "type">,
     answer: (part: CatchUp) => void,
-  ): Promise<void> {
-    let link = this.#links.get(peer.origin);
-    if (!link) {
-      link = new PeerLink(peer, {
-        clock: this.#options.clock,
-        transport: this.#options.transport,
-        hello: this.#hello,
-        heard: (heard) => {
-          const { origins, clock } = this.#options;
-          for (const { origin, ageMs } of heard) origins.hear(origin, clock.nowMs(), ageMs);
-        },
-      });
-      this.#links.set(peer.origin, link);
+  ): Promise<PullDone> {
+    return as("pull_done", await this.#link(peer).ask({ type: "pull", ...pull }, answer));
+  }
+
+  /** Tells a peer where this relay stands; resolves with where the peer does. */
+  async digest(peer: PeerAddress, digest: Digest): Promise<Digest> {
+    return as("digest", await this.#link(peer).ask({ type: "digest", digest })).digest;
+  }
+
+  /** Hands messages to a peer; whether it is a ready custodian of them and holds all. */
+  async push(peer: PeerAddress, messages: readonly AgedMessage[]): Promise<boolean> {
+    return as("held", await this.#link(peer).ask({ type: "push", messages })).held;
+  }
+
+  /** Has a peer publish. Rejects with the peer's {@link GroundwaveError} too. */
+  async publish(peer: PeerAddress, draft: Draft): Promise<Published> {
+    return as("published", await this.#link(peer).ask({ type: "publish", draft })).published;
+  }
+
+  /** Whether a peer lives, by a session of its own: within a second. */
+  async probe(peer: PeerAddress): Promise<ProbeResult> {
+    const session = new PeerSession(peer, this.#linkOptions, () => this.#probes.delete(session));
+    this.#probes.add(session);
+    const end = () => session.close(new SessionError("silent", "the probe is over"));
+    const cancel = this.#options.clock.after(PROBE_MS, end);
+    try {
+      await session.ask({ type: "ping" }, () => {});
+      return "alive";
+    } catch (error) {
+      return isDead(error) ? "refused" : "unreachable";
+    } finally {
+      cancel();
+      end();
     }
-    return link.ask(pull, answer);
   }
 
   /** A peer is gone: what it was asked fails. */
@@ -95,55 +139,51 @@ export class Peers {
     this.#listener?.close();
     this.#listener = undefined;
     for (const origin of [...this.#links.keys()]) this.forget(origin);
-    for (const session of this.#sessions) session.close();
+    for (const probe of this.#probes) probe.close(new SessionError("closed", "closing"));
+    this.#server.close();
   }
 
-  async #serve(conn: ByteConn): Promise<void> {
-    const session = new FrameStream(conn);
-    this.#sessions.add(session);
-    let cancelIdle = () => {};
-    const waitIdle = () => {
-      cancelIdle();
-      cancelIdle = this.#options.clock.after(IDLE_MS, () => session.close());
-    };
-    try {
-      waitIdle();
-      // Who asks sends no catch-ups: nothing of any is kept.
-      for await (
-        const frame of session.frames({ frameBytes: MAX_FRAME_BYTES, unfinishedBytes: 0 })
-      ) {
-        await session.send(this.#answers(frame));
-        waitIdle();
-      }
-    } catch {
-      // A peer that breaks off or sends garbage loses its session; it dials anew if it is one.
-    } finally {
-      cancelIdle();
-      this.#sessions.delete(session);
-      session.close();
+  #link(peer: PeerAddress): PeerLink {
+    let link = this.#links.get(peer.origin);
+    if (!link) {
+      const { log } = this.#options, { node: id, origin, host } = peer;
+      const refused = ({ message: reason }: SessionError) =>
+        log("warn", "a peer cannot be asked", { id, origin, host, reason });
+      link = new PeerLink(peer, { ...this.#linkOptions, refused });
+      this.#links.set(peer.origin, link);
     }
+    return link;
   }
 
-  /** What a frame of an asking peer is answered with, made as it is sent. */
-  *#answers(frame: Frame): Generator<Frame, void> {
-    const { logs, table, origins, clock } = this.#options;
-    if (frame.type === "hello") {
-      yield this.#hello;
-      yield { type: "origins", heard: origins.list(clock.nowMs()) };
-    } else if (frame.type === "pull") {
-      const groups = new Set(frame.groups);
-      const slots = logs.slots().filter((slot) =>
-        frame.slots.has(slot) || table.groupsOf(slot).some((group) => groups.has(group))
-      );
-      for (const slot of slots) {
-        const log = logs.peek(slot);
-        if (!log) continue;
-        const catchUp = log.catchUp(frame.slots.get(slot) ?? NOTHING, clock.nowMs());
-        yield { type: "catch_up", id: frame.id, catchUp };
-      }
-      yield { type: "pull_done", id: frame.id, positions: new Map() };
-    } else {
-      throw new Error(`a peer that asks does not send ${frame.type}`);
-    }
+  #complain(peer: Hello | undefined, { message: reason }: SessionError): void {
+    const { clock, log } = this.#options, nowMs = clock.nowMs();
+    if (nowMs < this.#complainAgainMs) return;
+    this.#complainAgainMs = nowMs + COMPLAINT_MS;
+    const who = peer ? { id: peer.node, origin: peer.origin } : {};
+    log("warn", "ended a peer session", { ...who, reason });
   }
+}
+
+/** Nobody listens where the relay did, or another does. */
+function isDead(error: unknown): boolean {
+  return error instanceof SessionError &&
+    (error.kind === "identity" || error.cause instanceof ConnectionRefused);
+}
+
+function as<T extends Answered["type"]>(
+  type: T,
+  answer: Answered,
+): Extract<Answered, { readonly type: T }> {
+  // The session has checked that it answers what was asked.
+  if (answer.type !== type) throw new SessionError("protocol", `${answer.type} is no ${type}`);
+  return answer as Extract<Answered, { readonly type: T }>;
+}
+
+function sessionCredentials(
+  credentials: Pick<Credentials, "keys"> | undefined,
+): SessionCredentials | undefined {
+  if (!credentials) return undefined;
+  const hmac: SessionCredentials["hmac"] = (secret, bytes) =>
+    createHmac("sha256", secret).update(bytes).digest();
+  return { keys: credentials.keys, hmac };
 }

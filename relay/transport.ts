@@ -22,11 +22,19 @@ export interface PeerListener {
   close(): void;
 }
 
+/** The host lives, and nobody listens there. */
+export class ConnectionRefused extends Error {
+  override readonly name = "ConnectionRefused";
+}
+
 /** How relays reach each other. */
 export interface PeerTransport {
   /** Accepts at an address of this machine, on a port of its own choice. @throws if that cannot be had. */
   listen(hostname: string, accept: (conn: ByteConn) => void): PeerListener;
-  /** Rejects when nobody accepts there. It may take as long as the system has patience. */
+  /**
+   * Rejects when nobody accepts there, which may take as long as the system has patience.
+   * @throws {ConnectionRefused} if the host says so.
+   */
   dial(host: string, port: number): Promise<ByteConn>;
 }
 
@@ -38,9 +46,14 @@ export function tcpTransport(clock: Clock): PeerTransport {
   return {
     listen: (hostname, accept) => new TcpListener(hostname, accept, clock),
     async dial(hostname, port) {
-      const conn = await Deno.connect({ hostname, port });
-      conn.setNoDelay(true);
-      return conn;
+      try {
+        const conn = await Deno.connect({ hostname, port });
+        conn.setNoDelay(true);
+        return conn;
+      } catch (cause) {
+        if (!(cause instanceof Deno.errors.ConnectionRefused)) throw cause;
+        throw new ConnectionRefused(`nobody listens on ${hostname}:${port}`, { cause });
+      }
     },
   };
 }

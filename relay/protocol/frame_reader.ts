@@ -13,6 +13,8 @@ import { DecodeError, decoding, WireReader } from "./wire.ts";
 export interface FrameLimits {
   /** Bytes of one frame, at most {@link MAX_FRAME_BYTES}. */
   readonly frameBytes: number;
+  /** Which of the frames that may come in parts may come at all. */
+  readonly long: readonly LongFrame[];
   /** Bytes of frames whose last part is still to come. */
   readonly unfinishedBytes: number;
 }
@@ -20,6 +22,7 @@ export interface FrameLimits {
 /** To the side that asks: an answer holds no more than all logs of a relay may. */
 export const ANSWER_LIMITS: FrameLimits = {
   frameBytes: MAX_FRAME_BYTES,
+  long: ["catch_up", "digest"],
   unfinishedBytes: 256 * 1024 * 1024,
 };
 
@@ -34,10 +37,22 @@ export class FrameReader {
   #bodyFilled = 0;
   readonly #unfinished = new Map<string, { readonly draft: AnyPart; bytes: number }>();
   #unfinishedBytes = 0;
+  #frames = 0;
+  #catchUpBytes = 0;
   #limits: FrameLimits;
 
   constructor(limits: FrameLimits = ANSWER_LIMITS) {
     this.#limits = limits;
+  }
+
+  /** How many frames were read, parts of long ones counting each. */
+  get frames(): number {
+    return this.#frames;
+  }
+
+  /** What catch-ups took of the stream, in bytes. */
+  get catchUpBytes(): number {
+    return this.#catchUpBytes;
   }
 
   /** Holds for what begins from now on. */
@@ -78,6 +93,7 @@ export class FrameReader {
   #finishBody(body: Uint8Array): Frame | undefined {
     this.#body = undefined;
     this.#headerFilled = 0;
+    this.#frames += 1;
     return decoding("a frame", () => this.#decode(body));
   }
 
@@ -86,12 +102,20 @@ export class FrameReader {
     const reader = new WireReader(body);
     let frame: Frame | undefined, known = false;
     reader.fields((tag) => {
-      const part = readPart(tag, reader);
+      const part = this.#readPart(tag, reader);
+      if (tag === FRAME_TAGS.catch_up) this.#catchUpBytes += FRAME_HEADER_BYTES + body.length;
       frame = part ? this.#join(tag, part, body.length) : readWhole(tag, reader);
       known ||= part !== undefined || frame !== undefined;
     });
     if (!known) throw new DecodeError("it is of no known kind");
     return frame;
+  }
+
+  #readPart(tag: number, reader: WireReader): AnyPart | undefined {
+    const type = LONG.find((type) => FRAME_TAGS[type] === tag);
+    if (!type) return undefined;
+    if (!this.#limits.long.includes(type)) throw new DecodeError(`${type} is not its turn`);
+    return PARTS[type].read(reader);
   }
 
   #join(tag: number, part: AnyPart, bodyBytes: number): Frame | undefined {
@@ -118,10 +142,14 @@ export class FrameReader {
 
 type AnyPart = CatchUpDraft | PullDraft | DigestDraft | PushDraft;
 
-function readPart(tag: number, reader: WireReader): AnyPart | undefined {
-  if (tag === FRAME_TAGS.catch_up) return CatchUpDraft.read(reader);
-  if (tag === FRAME_TAGS.pull) return PullDraft.read(reader);
-  if (tag === FRAME_TAGS.digest) return DigestDraft.read(reader);
-  if (tag === FRAME_TAGS.push) return PushDraft.read(reader);
-  return undefined;
-}
+/** What reads a part, by its kind. */
+const PARTS = {
+  catch_up: CatchUpDraft,
+  pull: PullDraft,
+  digest: DigestDraft,
+  push: PushDraft,
+} as const;
+
+/** Kinds of frames that may come in parts. */
+export type LongFrame = keyof typeof PARTS;
+const LONG = Object.keys(PARTS) as LongFrame[];

@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
-import { FrameReader } from "../../../relay/protocol/frame_reader.ts";
+import {
+  ANSWER_LIMITS,
+  type FrameLimits,
+  FrameReader,
+} from "../../../relay/protocol/frame_reader.ts";
 import { encodeFrame } from "../../../relay/protocol/frame_writer.ts";
 import { type Frame, FRAME_HEADER_BYTES, MAX_FRAME_BYTES } from "../../../relay/protocol/frames.ts";
 import type { CatchUp } from "../../../relay/protocol/log/catch_up.ts";
@@ -18,6 +22,9 @@ import {
   some,
 } from "./samples.ts";
 
+/** What both sides of a session may send. */
+const ANY: FrameLimits = { ...ANSWER_LIMITS, long: ["catch_up", "digest", "pull", "push"] };
+
 function encode(...frames: Frame[]): Uint8Array<ArrayBuffer> {
   const parts = frames.flatMap((frame) => [...encodeFrame(frame)]);
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
@@ -31,7 +38,7 @@ function encode(...frames: Frame[]): Uint8Array<ArrayBuffer> {
 
 /** Reads `bytes` in pieces of as many bytes as `next` says, from one buffer that is used again. */
 function read(bytes: Uint8Array, next: () => number): Frame[] {
-  const reader = new FrameReader();
+  const reader = new FrameReader(ANY);
   const frames: Frame[] = [];
   for (let at = 0; at < bytes.length;) {
     const chunk = new Uint8Array(bytes.subarray(at, at + next()));
@@ -98,7 +105,7 @@ Deno.test("an oversized frame is refused from its header", () => {
   const header = new Uint8Array(FRAME_HEADER_BYTES);
   new DataView(header.buffer).setUint32(0, MAX_FRAME_BYTES + 1);
   assert.throws(() => read(header, () => 1), DecodeError);
-  const small = new FrameReader({ frameBytes: 100, unfinishedBytes: 0 });
+  const small = new FrameReader({ frameBytes: 100, long: [], unfinishedBytes: 0 });
   assert.throws(() => [...small.push(Uint8Array.of(0, 0, 0, 101))], DecodeError);
   new DataView(header.buffer).setUint32(0, MAX_FRAME_BYTES);
   assert.deepEqual(read(header, () => 1), []);
@@ -229,7 +236,7 @@ Deno.test("a large catch-up travels in parts, between which other frames may com
   assert.ok(first.length > 3);
   for (const part of first) assert.ok(part.length < 700_000);
 
-  const reader = new FrameReader();
+  const reader = new FrameReader(ANY);
   const received: Frame[] = [];
   for (let at = 0; at < Math.max(first.length, second.length); at++) {
     for (const bytes of [first[at], second[at], ...encodeFrame(done)]) {
@@ -291,7 +298,7 @@ Deno.test("a catch-up that never ends is refused, but not many that do", () => {
       to.writeBytesField(99, new Uint8Array(MAX_FRAME_BYTES - 100));
     });
   const first = part(true), last = part(false);
-  const reader = new FrameReader();
+  const reader = new FrameReader(ANY);
   for (let whole = 0; whole < 70; whole++) {
     assert.deepEqual([...reader.push(first)], []);
     assert.equal([...reader.push(last)].length, 1);
