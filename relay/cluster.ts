@@ -130,6 +130,13 @@ export class Cluster {
     this.exchanges.prod();
   }
 
+  /** Slots have got other groups: who keeps these lacks them. */
+  moved(slots: readonly number[]): void {
+    const { table } = this.#options;
+    this.#custodian.gained(new Set(slots.map((slot) => table.groupOf(slot))));
+    this.exchanges.prod();
+  }
+
   /** A peer left the view. */
   left(origin: Origin): void {
     this.exchanges.forget(origin);

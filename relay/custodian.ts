@@ -84,6 +84,12 @@ export class Custodian implements CustodyView {
     this.#warn(clock.nowMs());
   }
 
+  /** Slots have been moved to these groups. */
+  gained(groups: Iterable<Group>): void {
+    this.#custody.handleGained(groups, this.#options.clock.nowMs());
+    this.#act();
+  }
+
   /** This relay has got whatever it lacked of what `origin` held at `begunMs`. */
   synced(origin: Origin, begunMs: number): void {
     this.#custody.handleSynced(origin, begunMs);

@@ -51,7 +51,13 @@ export interface CustodyOptions {
 /** `entering`: not heard yet. `syncing`: heard, but not all is fetched. `retiring`: kept until others keep it. */
 type Duty =
   | { readonly state: "entering" | "ready" }
-  | { readonly state: "syncing"; readonly sinceMs: number; readonly synced: Set<Origin> }
+  | {
+    readonly state: "syncing";
+    readonly sinceMs: number;
+    readonly synced: Set<Origin>;
+    /** Also with relays that do not say that they hold something of it. */
+    readonly everybody: boolean;
+  }
   | { readonly state: "retiring"; readonly sinceMs: number; readonly heard: boolean };
 
 /** One relay's custody of all groups. Feed it with the view, with what was heard and synced, and with time. */
@@ -123,6 +129,17 @@ export class Custody implements CustodyView {
     this.#settle();
   }
 
+  /** Slots have been moved to these groups: who is ready for one lacks them, and others do not say yet that they hold some. */
+  handleGained(groups: Iterable<number>, nowMs: number): void {
+    for (const group of groups) {
+      const state = this.#duties.get(group)?.state;
+      if (state !== "ready" && state !== "syncing") continue;
+      this.#sync(group, nowMs, true);
+      if (state === "ready") this.#outputs.push({ type: "changed" });
+    }
+    this.#settle();
+  }
+
   /** This relay has got whatever it lacked of what `origin` held at `begunMs` or later. */
   handleSynced(origin: Origin, begunMs: number): void {
     for (const duty of this.#duties.values()) {
@@ -176,8 +193,8 @@ export class Custody implements CustodyView {
     }
   }
 
-  #sync(group: number, sinceMs: number): void {
-    this.#duties.set(group, { state: "syncing", sinceMs, synced: new Set() });
+  #sync(group: number, sinceMs: number, everybody = false): void {
+    this.#duties.set(group, { state: "syncing", sinceMs, synced: new Set(), everybody });
   }
 
   #retire(group: number, nowMs: number): void {
@@ -206,5 +223,6 @@ export class Custody implements CustodyView {
 }
 
 function isUnsynced(duty: Duty, group: number, { origin, holds }: Keeper): boolean {
-  return duty.state === "syncing" && holds.includes(group) && !duty.synced.has(origin);
+  return duty.state === "syncing" && (duty.everybody || holds.includes(group)) &&
+    !duty.synced.has(origin);
 }

@@ -138,3 +138,17 @@ Deno.test("a group that could not be heard yet is not ready after a change of mi
   custody.handleHeard(1, 3);
   assert.deepEqual(custody.readyGroups, [1]);
 });
+
+Deno.test("a group that gets slots of others is ready again when every peer has shown what it holds of them", () => {
+  const { custody, outputs } = setUp();
+  custody.handleView([peer("b")], 0);
+  for (const group of all) custody.handleHeard(group, 0);
+  outputs();
+  custody.handleGained([2], 100);
+  assert.deepEqual([custody.unreadyGroups, custody.unsynced], [[2], ["b"]]);
+  assert.deepEqual(outputs(), [{ type: "changed" }]);
+  custody.handleSynced("b", 99);
+  assert.deepEqual(custody.unsynced, ["b"]);
+  custody.handleSynced("b", 100);
+  assert.deepEqual([custody.readyGroups, outputs()], [all, [{ type: "changed" }]]);
+});
