@@ -173,8 +173,8 @@ export class Receiver implements Holder {
     if (!this.#window.lacks(sqn)) {
       this.#options.counters.duplicates++;
     } else if (this.#window.take(sqn, data)) {
-      const late = this.#requests.remove(sqn, nowMs) && data.type === "odata";
-      if (late) this.#requests.reordered(nowMs);
+      if (data.type === "rdata") this.#requests.repaired(sqn, nowMs);
+      else if (this.#requests.remove(sqn, nowMs)) this.#requests.reordered(nowMs);
     } else {
       this.#options.counters.dropped_full++;
       if (!this.#requests.has(sqn)) this.#requests.add([sqn], nowMs);

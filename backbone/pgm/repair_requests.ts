@@ -3,7 +3,7 @@
  *
  *     BACK-OFF ──NAK sent, or another's heard──▶ WAIT-NCF ──NCF──▶ WAIT-DATA
  *        ▲ └──────────────NCF heard──────────────────────────────────▲ │
- *        └──────────────────── no answer in time ─────────────────────┘
+ *        └────────── no answer in time, or later repairs came ────────┘
  *
  * until it comes or is given up.
  *
@@ -11,6 +11,7 @@
  */
 import { drawBackoffMs } from "./backoff.ts";
 import { GroupSize } from "./group_size.ts";
+import { type Overtaken, RepairOrder } from "./repair_order.ts";
 import { RoundTrip } from "./round_trip.ts";
 import { before, lengthOf, plus, type SqnRange } from "./serial.ts";
 import { TIMING } from "./timing.ts";
@@ -63,6 +64,7 @@ export interface RequestsOptions {
 export class RepairRequests {
   readonly #options: RequestsOptions;
   readonly #requests = new Map<number, Request>();
+  readonly #order = new RepairOrder();
   /** From NAK to NCF: the network alone. From NAK to RDATA: what the source has to repair before it, too. */
   readonly #toNcf = new RoundTrip();
   readonly #toData = new RoundTrip();
@@ -106,19 +108,24 @@ export class RepairRequests {
     if (nowMs !== undefined && request.state !== "back-off") {
       measure(this.#toData, request, nowMs);
     }
+    this.#order.forget(sqn);
     return this.#requests.delete(sqn);
+  }
+
+  /** The repair of a packet came. What was asked for before and is overtaken is asked for again. */
+  repaired(sqn: number, nowMs: number): void {
+    for (const overtaken of this.#order.repaired(sqn)) this.#askAgain(overtaken, nowMs);
+    this.remove(sqn, nowMs);
   }
 
   /** These packets are given up. */
   forget(range: SqnRange): void {
     if (lengthOf(range) <= this.#requests.size) {
-      for (let sqn = range.from; !before(range.to, sqn); sqn = plus(sqn, 1)) {
-        this.#requests.delete(sqn);
-      }
+      for (let sqn = range.from; !before(range.to, sqn); sqn = plus(sqn, 1)) this.remove(sqn);
       return;
     }
     for (const sqn of this.#requests.keys()) {
-      if (!before(sqn, range.from) && !before(range.to, sqn)) this.#requests.delete(sqn);
+      if (!before(sqn, range.from) && !before(range.to, sqn)) this.remove(sqn);
     }
   }
 
@@ -133,6 +140,7 @@ export class RepairRequests {
       const request = this.#requests.get(sqn);
       if (request === undefined) continue;
       if (request.state === "wait-ncf") measure(this.#toNcf, request, nowMs);
+      if (request.state === "back-off") this.#order.ask(sqn, nowMs);
       request.state = "wait-data";
       request.deadlineMs = this.#wait(this.#toData, request, nowMs);
     }
@@ -150,6 +158,7 @@ export class RepairRequests {
       if (request?.state !== "back-off") continue;
       request.state = "wait-ncf";
       request.askedMs = undefined;
+      this.#order.ask(sqn, nowMs);
       request.deadlineMs = this.#wait(this.#toNcf, request, nowMs);
       spared++;
     }
@@ -171,14 +180,17 @@ export class RepairRequests {
     for (const [sqn, request] of this.#requests) {
       if (nowMs >= request.deadlineMs) {
         if (!lacks(sqn)) {
-          this.#requests.delete(sqn);
+          this.remove(sqn);
           continue;
         }
         if (nowMs - request.sinceMs >= TIMING.windowMs) {
           lost.push(sqn);
           continue;
         }
-        if (this.#expire(request, nowMs, repeatMs, awaited < most)) ask.push(sqn);
+        if (this.#expire(request, nowMs, repeatMs, awaited < most)) {
+          ask.push(sqn);
+          this.#order.ask(sqn, nowMs);
+        }
       }
       if (request.state !== "back-off") awaited++;
       this.#wakeMs = Math.min(this.#wakeMs, request.deadlineMs);
@@ -209,6 +221,16 @@ export class RepairRequests {
     }
     request.state = "back-off";
     return false;
+  }
+
+  #askAgain({ sqn, askedMs }: Overtaken, nowMs: number): void {
+    const request = this.#requests.get(sqn);
+    if (request === undefined || request.state === "back-off") return;
+    request.state = "back-off";
+    request.tries++;
+    // Sooner the source would take it for another's request of the same loss.
+    request.deadlineMs = Math.max(nowMs, askedMs + TIMING.lingerMs, this.#askedMs + GATHER_MS);
+    this.#wakeMs = Math.min(this.#wakeMs, request.deadlineMs);
   }
 
   #backoff(nowMs: number): number {

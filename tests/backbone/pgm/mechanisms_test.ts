@@ -198,6 +198,35 @@ function saturated(repairShare: number) {
   });
 }
 
+/** How long it takes to repair packet 3, whose first repair is lost, where these packets are lost. */
+function untilRepairedMs(...losses: readonly number[]): number {
+  let first: Uint8Array | undefined, tookMs = NaN;
+  run({
+    drop: all(
+      ...losses.map(data),
+      (bytes) => types(TYPE.rdata)(bytes, 0, 0) && (first ??= bytes) === bytes,
+    ),
+    send: (source, clock, network) => {
+      const sentMs = clock.nowMs();
+      network.attach((bytes) => {
+        const packet = decodePacket(bytes);
+        if (typeof packet !== "object" || packet.type !== "rdata" || packet.sqn !== 3) return;
+        tookMs = clock.nowMs() - sentMs;
+      });
+      for (let i = 0; i < 100; i++) {
+        source.send(Uint8Array.of(i));
+        clock.advance(0.25);
+      }
+    },
+  });
+  return tookMs;
+}
+
+Deno.test("overtaken repairs: where later ones come, one that is lost is not waited for", () => {
+  const alone = untilRepairedMs(3), overtaken = untilRepairedMs(3, 8, 13, 18);
+  ok(overtaken < alone / 2, `${overtaken} ms overtaken, ${alone} ms alone`);
+});
+
 Deno.test("repair reserve: at a saturated rate repairs come in time; without a share of their own they do not", () => {
   const gap = ({ source, received }: ReturnType<typeof saturated>) =>
     source.counters.odata_sent - received;

@@ -53,6 +53,31 @@ Deno.test("what is given up is asked for no more, whether it is few or many", ()
   }
 });
 
+/** Asks for packets one by one, two milliseconds apart, and has some of them repaired. Answers what is asked for next. */
+function afterRepairs(repaired: readonly number[], came: "repaired" | "remove") {
+  const requests = new RepairRequests({ random, echoes: true });
+  let nowMs = 0;
+  const asked: number[] = [];
+  for (const sqn of [0xffff_fffe, 0xffff_ffff, 0, 1, 2]) {
+    requests.add([sqn], nowMs);
+    for (const endMs = nowMs + 2; nowMs < endMs; nowMs += 0.5) {
+      asked.push(...requests.handleTimeout(nowMs, 63, LACKS).ask);
+    }
+  }
+  deepEqual(asked, [0xffff_fffe, 0xffff_ffff, 0, 1, 2]);
+  for (const sqn of repaired) requests[came](sqn, nowMs);
+  nowMs += 1;
+  return requests.handleTimeout(nowMs, 63, LACKS).ask;
+}
+
+Deno.test("what three later repairs overtook is asked for again at once, and nothing else is", () => {
+  deepEqual(afterRepairs([0, 1, 2], "repaired"), [0xffff_fffe, 0xffff_ffff]);
+  deepEqual(afterRepairs([0xffff_ffff, 2, 0], "repaired"), [0xffff_fffe]);
+  deepEqual(afterRepairs([1, 2], "repaired"), []);
+  deepEqual(afterRepairs([0xffff_fffe, 0xffff_ffff, 0], "repaired"), []);
+  deepEqual(afterRepairs([0, 1, 2], "remove"), [], "what came by itself says nothing of repairs");
+});
+
 Deno.test("our own requests that come back are not those of others", () => {
   const requests = new RepairRequests({ random, echoes: true });
   for (let sqn = 1; sqn < 200; sqn++) {
