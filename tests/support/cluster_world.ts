@@ -35,6 +35,7 @@ export interface PublishOptions {
   /** It answers what this subscriber has seen. */
   readonly after?: SimulatedSubscriber;
   readonly key?: string;
+  readonly order?: "total";
   readonly ack?: AckLevel;
   /** What was published under the key before. */
   readonly data?: string;
@@ -104,7 +105,7 @@ export class ClusterWorld {
   /** Publishes; nobody waits for the answer. */
   publish(number: number, channel: string, options: PublishOptions = {}): Publish {
     const machine = this.machine(number);
-    const { key, ack } = options;
+    const { key, order, ack } = options;
     const after = options.after?.cursor ? parseCursor(options.after.cursor) : undefined;
     const positions = after?.slots.get(slotOf(channel));
     const data = options.data ?? `m${++this.#published}`;
@@ -117,6 +118,7 @@ export class ClusterWorld {
     const draft: Draft = {
       ...{ channel, data },
       ...(key === undefined ? {} : { key }),
+      ...(order === undefined ? {} : { order }),
       ...(ack === undefined ? {} : { ack }),
       ...(after ? { after } : {}),
     };
