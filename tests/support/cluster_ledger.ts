@@ -59,6 +59,8 @@ export type Seen =
 export interface Subscriber {
   readonly name: string;
   readonly channels: readonly string[];
+  /** It takes its time: that it is behind is its own doing. */
+  readonly slow: boolean;
   readonly seen: Seen[];
 }
 

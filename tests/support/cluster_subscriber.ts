@@ -41,7 +41,8 @@ export class SimulatedSubscriber {
 
   constructor(options: SubscriberOptions) {
     this.#options = options;
-    this.record = { name: options.name, channels: options.channels, seen: [] };
+    const { name, channels, slow = 0 } = options;
+    this.record = { name, channels, slow: slow > 0, seen: [] };
   }
 
   /** Where it stands; empty before it first connected. */

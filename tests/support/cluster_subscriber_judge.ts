@@ -165,7 +165,7 @@ export class SubscriberJudge {
   /** For over 5 s connected, without it, and told nothing. */
   #judgeDelay(message: Known, toldMs: number): void {
     const sinceMs = Math.min(message.answeredMs, message.firstSeenMs);
-    if (this.#isDestroyed(message)) return;
+    if (this.#isDestroyed(message) || this.#subscriber.slow) return;
     for (const { node, fromMs, toMs } of this.#sessions) {
       const lateMs = Math.max(sinceMs, fromMs) + BEHIND_MS + SLACK_MS;
       const untilMs = Math.min(toMs, toldMs);
