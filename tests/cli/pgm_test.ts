@@ -53,8 +53,8 @@ async function openSource(port: number) {
     data: (sqn: number, payload: Uint8Array) => socket.send(data(sqn, payload), group),
     repair: (sqn: number, payload: Uint8Array) =>
       socket.send(encodeRepair(data(sqn, payload), 0), group),
-    spm: (sqn: number, lead: number) => {
-      const spm = { sqn, trail: 0, lead, nla: 0x7f000001, fin: false };
+    spm: (sqn: number, lead: number, trail = 0) => {
+      const spm = { sqn, trail, lead, nla: 0x7f000001, fin: false };
       return socket.send(encodeSpm(stream, spm), group);
     },
     close: () => socket.close(),
@@ -95,6 +95,10 @@ for (
       lines.find(isData) ?? "",
       /^\d\d:\d\d:\d\d\.\d{6} 127\.0\.0\.1 ODATA [\w-]{8}:\d+ sqn=0 trail=0 tsdu=\d+ \d+ B/,
     );
+    const acks = lines.filter((line) =>
+      / ACK +receiver:\d+ window=\d+ [\w-]{8}:\d+=0-\d+ /.test(line)
+    );
+    assert(acks.length > 0);
     assert.equal(lines.some((line) => line.endsWith("[packed]")), name === "packed");
     if (name === "plain") assert(lines.filter(isData).every((line) => line.includes("tsdu=100 ")));
   });
@@ -143,6 +147,23 @@ Deno.test("any source will do: gaps, repeats and repairs are told apart, strange
     p99_us: null,
   });
   assert(naks >= 1);
+});
+
+Deno.test("what can no longer be repaired is told by its sequence numbers", async () => {
+  const port = freePort(), recv = start("recv", port, "--count", "2", "--json");
+  await recv.hearing;
+  const source = await openSource(port);
+  try {
+    await source.spm(0, 0xffff_ffff);
+    await source.data(0, stamped(0n, 5n));
+    await source.spm(1, 2, 3);
+    await source.data(3, stamped(1n, 5n));
+    const { err, out } = await recv.ended;
+    assert.match(err, /^lost 2 packets of AQIDBAUG: 1 to 2$/m);
+    assert.equal(only(out).lost, 0);
+  } finally {
+    source.close();
+  }
 });
 
 Deno.test("runs end by time and by signal, with what there was", async () => {

@@ -7,6 +7,7 @@ import { addressText } from "../../../backbone/ipv4.ts";
 import { gsiText } from "../../../backbone/pgm/gsi.ts";
 import { LAST_OPTION, LENGTH_BYTES, OPTION, OPTION_BYTES } from "../../../backbone/pgm/options.ts";
 import {
+  type Ack,
   bodyBytes,
   type Data,
   decodePacket,
@@ -45,6 +46,8 @@ function details(packet: Packet): string[] {
     case "nnak":
     case "ncf":
       return nakDetails(packet);
+    case "ack":
+      return ackDetails(packet);
     default:
       return [];
   }
@@ -62,6 +65,16 @@ function spmDetails({ sqn, trail, lead, nla }: Spm): string[] {
 
 function nakDetails({ sqns, sourceNla, groupNla }: Nak): string[] {
   return [`sqns=${ranges(sqns)}`, `to=${addressText(sourceNla)}`, `group=${addressText(groupNla)}`];
+}
+
+/** The receiver's window, and for each stream what it has of it. */
+function ackDetails({ acks }: Ack): string[] {
+  if (acks === undefined) return [];
+  const { window, streams } = acks;
+  const parts = streams.map(({ gsi, sourcePort, from, through }) =>
+    `${gsiText(gsi)}:${sourcePort}=${from}-${through}`
+  );
+  return [`window=${window}`, ...parts];
 }
 
 /** `3,5-9` for what follows upon each other. */
