@@ -48,8 +48,9 @@ export interface Backbone {
   send(group: Group, payload: Uint8Array): number;
   /**
    * Names the relays whose acknowledgements hold what we send to a group to a window: {@link send} answers 0 when
-   * it is full and the queue before it as well. One that holds us up for long without coming on loses that right until
-   * it has caught up. Nobody, at first: then the budget alone limits what is sent.
+   * it is full and the queue before it as well. They do so from now on: whoever is to hold us from the first payload is
+   * named before it. One that holds us up for long without coming on, or never answers, loses that right until it has
+   * caught up. Nobody, at first: then the budget alone limits what is sent.
    *
    * @throws {RangeError} if they are more than {@link MOST_TAGGED}, or one is no origin.
    */

@@ -85,15 +85,39 @@ Deno.test("what was forgotten is not acknowledged", () => {
   equal(acknowledgements.poll(0), undefined);
 });
 
-function receiver(gsi: number): PgmNode {
+/** Nodes of one network. */
+function lan() {
   const clock = new VirtualClock(), network = new SimulatedNetwork(clock);
-  return new PgmNode({ clock, network, random: seededRandom(1), gsi });
+  const node = (gsi: number) => new PgmNode({ clock, network, random: seededRandom(gsi), gsi });
+  return { clock, network, node };
 }
+
+Deno.test("a receiver acknowledges from where it began: the first packet that it hears, or a position that it knows", () => {
+  for (const isKnown of [false, true]) {
+    const { clock, network, node } = lan(), source = node(1);
+    const send = (count: number) => {
+      for (let sent = 0; sent < count; sent++, clock.advance(1)) source.send(Uint8Array.of(1));
+    };
+    send(100);
+    source.tag([2]);
+    const late = node(2);
+    if (isKnown) late.startAt(1, source.session.position);
+    // Nobody hears these ten.
+    network.faults.drop = () => true;
+    send(10);
+    network.faults = {};
+    send(10);
+    clock.advance(TIMING.windowMs / 2);
+    const from = isKnown ? 101 : 111;
+    deepEqual(source.acknowledged.at(-1), { by: 2, from, through: 120 });
+    equal(late.received().length, 121 - from);
+  }
+});
 
 Deno.test("who leaves a group before it was handed what came does not acknowledge it", () => {
   for (const leaves of [false, true]) {
     const source = { gsi: 1, sourcePort: 32_769, destinationPort: 3055 };
-    const { session } = receiver(2);
+    const { session } = lan().node(2);
     const spm = { sqn: 0, trail: 0, lead: 0xffff_ffff, nla: 1, fin: false, tagged: [2] };
     session.handleDatagram(encodeSpm(source, spm), 0);
     session.handleDatagram(encodeData(source, { sqn: 0, trail: 0, payload: Uint8Array.of(1) }), 0);
