@@ -19,6 +19,7 @@ import type {
   Pull,
   PullDone,
   Request,
+  TableFrame,
 } from "./protocol/frames.ts";
 import type { AgedMessage } from "./protocol/log/catch_up.ts";
 import type { Origin, Vector } from "./protocol/message.ts";
@@ -35,12 +36,14 @@ export interface PeerHandlers {
   push(messages: readonly AgedMessage[]): boolean;
   /** Publishes for a peer. @throws {GroundwaveError} */
   publish(draft: Draft): Promise<Published>;
+  /** The table of slots and groups in use. */
+  table(): Pick<TableFrame, "epoch" | "entries">;
 }
 
 export interface PeerServerOptions {
   readonly clock: Clock;
   readonly logs: Logs;
-  readonly table: Pick<GroupTable, "groupOf">;
+  readonly table: Pick<GroupTable, "groupsOf">;
   readonly origins: Origins;
   readonly hello: () => Hello;
   readonly credentials: SessionCredentials | undefined;
@@ -140,6 +143,10 @@ class ServedSession {
   #answerAtOnce(request: Exclude<Request, { type: "pull" | "publish" }>): Answer {
     const { handlers } = this.#options, { id } = request;
     if (request.type === "ping") return { type: "pong", id };
+    if (request.type === "table_ask") {
+      const { epoch, entries } = handlers.table();
+      return { type: "table", id, epoch, entries };
+    }
     if (request.type === "push") {
       return { type: "held", id, held: handlers.push(request.messages) };
     }
@@ -153,7 +160,7 @@ class ServedSession {
     const { logs, table, position } = this.#options;
     const asked = new Set(groups);
     const numbers = logs.slots().filter((slot) =>
-      slots.has(slot) || asked.has(table.groupOf(slot))
+      slots.has(slot) || table.groupsOf(slot).some((group) => asked.has(group))
     );
     // Taken before the logs are read: what is sent from here on comes by multicast, perhaps a second time.
     const positions = new Map(groups.map((group) => [group, position(group)]));

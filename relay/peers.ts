@@ -22,6 +22,7 @@ import {
   type Pull,
   type PullDone,
   SESSION_VERSION,
+  type TableFrame,
 } from "./protocol/frames.ts";
 import type { AgedMessage, CatchUp } from "./protocol/log/catch_up.ts";
 import { SessionError } from "./protocol/session_error.ts";
@@ -109,6 +110,11 @@ export class Peers {
   /** Has a peer publish. Rejects with the peer's {@link GroundwaveError} too. */
   async publish(peer: PeerAddress, draft: Draft): Promise<Published> {
     return as("published", await this.#link(peer).ask({ type: "publish", draft })).published;
+  }
+
+  /** Asks a peer for its table of slots and groups. */
+  async table(peer: PeerAddress): Promise<TableFrame> {
+    return as("table", await this.#link(peer).ask({ type: "table_ask" }));
   }
 
   /** Whether a peer lives, by a session of its own: within a second. */

@@ -7,6 +7,7 @@ import type { Backbone, BackboneEvents, Group } from "../backbone/backbone.ts";
 import { type BackboneOptions, openBackbone } from "../backbone/endpoint.ts";
 import type { GroupTable } from "../backbone/registry/group_table.ts";
 import { type PeerVersion, Registry } from "../backbone/registry/registry.ts";
+import { SlotGroups } from "../backbone/registry/slot_groups.ts";
 import { staticGroups } from "../backbone/registry/static.ts";
 import type { TableStore } from "../backbone/registry/table_store.ts";
 import { Announcer } from "./announcer.ts";
@@ -104,7 +105,10 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
       count: options.groupCount,
       store: options.tableStore,
       published: () => publisher.positions,
-      fetch: () => Promise.reject(new Error("relays do not tell their tables yet")),
+      fetch: async (origin) => {
+        const { epoch, entries } = await peers.table(inView(origin));
+        return SlotGroups.parse(epoch, entries, options.groupCount);
+      },
     }),
   );
   const table: GroupTable = registry?.table ?? staticGroups(options.groupCount);
@@ -117,6 +121,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     digest: (from, digest) => cluster.digest(from, digest),
     push: (messages) => intake.pushed(messages),
     publish: (draft) => sequencer.answer(draft),
+    table: () => table,
   };
   const position = (group: Group) => backbone.position(group);
   const peers = own(
@@ -241,7 +246,8 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   // The new custodians of what was moved lack it, and others look at our hash for what they need to know.
   stack.defer(table.onChange((slots) => {
     upstream.moved(slots);
-    cluster.exchanges.prod();
+    // Of the others the old groups have merely become quiet.
+    cluster.moved(slots.filter((slot) => table.groupsOf(slot).length > 1));
     announcer.changed();
   }));
   await registry?.start();

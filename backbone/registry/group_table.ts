@@ -15,6 +15,8 @@ export interface GroupTable {
   readonly epoch: number;
   /** Of the mapping alone, 32 bits. Relays whose hashes are equal agree, whatever their epochs. */
   readonly hash: number;
+  /** Of each slot its group, in two bytes, big-endian. */
+  readonly entries: Uint8Array;
   /** How many groups the pool has. */
   readonly count: number;
   /** Where messages of a slot are sent: 1 to {@link count}. */

@@ -36,6 +36,10 @@ export class MovingGroups implements GroupTable {
     return this.#groups.hash;
   }
 
+  get entries(): Uint8Array {
+    return this.#groups.entries;
+  }
+
   /** The mapping in use. */
   get current(): SlotGroups {
     return this.#groups;

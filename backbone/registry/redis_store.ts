@@ -47,7 +47,7 @@ export class RedisStore implements TableStore {
   }
 
   async write(groups: SlotGroups, base?: Version): Promise<boolean> {
-    const version = [String(groups.epoch), hex(groups.hash), Buffer.from(groups.bytes)];
+    const version = [String(groups.epoch), hex(groups.hash), Buffer.from(groups.entries)];
     const only = base ? [String(base.epoch), hex(base.hash)] : [];
     const args = [...version, ...only];
     return await this.use((redis) => redis.eval(WRITE, 1, this.key, ...args)) === 1;

@@ -7,8 +7,8 @@ import { hash as digest } from "node:crypto";
 import type { Group } from "../backbone.ts";
 import { SLOTS } from "./group_table.ts";
 
-/** Bytes of the text of a mapping: two for each slot, big-endian. */
-export const MAPPING_BYTES = 2 * SLOTS;
+/** Bytes of the entries of a mapping: two for each slot, big-endian. */
+export const ENTRIES_BYTES = 2 * SLOTS;
 
 /** Larger epochs cannot have come about by moves. Far below where integers stop to be exact, in Lua as here. */
 export const LARGEST_EPOCH = 2 ** 48;
@@ -16,7 +16,7 @@ export const LARGEST_EPOCH = 2 ** 48;
 /** Which of two versions is newer. */
 export interface Version {
   readonly epoch: number;
-  /** The first 32 bits of SHA-1 over the bytes of the mapping. */
+  /** The first 32 bits of SHA-1 over the entries. */
   readonly hash: number;
 }
 
@@ -25,14 +25,14 @@ export class SlotGroups implements Version {
   readonly epoch: number;
   readonly hash: number;
   /** Big-endian 16-bit group numbers by slot. */
-  readonly bytes: Uint8Array;
+  readonly entries: Uint8Array;
   readonly #view: DataView;
 
-  private constructor(epoch: number, bytes: Uint8Array) {
+  private constructor(epoch: number, entries: Uint8Array) {
     this.epoch = epoch;
-    this.bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.hash = Number.parseInt(digest("sha1", bytes, "hex").slice(0, 8), 16);
+    this.entries = entries;
+    this.#view = new DataView(entries.buffer, entries.byteOffset, entries.byteLength);
+    this.hash = Number.parseInt(digest("sha1", entries, "hex").slice(0, 8), 16);
   }
 
   /** What needs nobody: slot modulo pool, at epoch 0. Group 0 is the control group. */
@@ -41,9 +41,9 @@ export class SlotGroups implements Version {
   }
 
   static of(epoch: number, groupOf: (slot: number) => Group): SlotGroups {
-    const bytes = new Uint8Array(MAPPING_BYTES), view = new DataView(bytes.buffer);
+    const entries = new Uint8Array(ENTRIES_BYTES), view = new DataView(entries.buffer);
     for (let slot = 0; slot < SLOTS; slot++) view.setUint16(2 * slot, groupOf(slot));
-    return new SlotGroups(epoch, bytes);
+    return new SlotGroups(epoch, entries);
   }
 
   /**
@@ -52,14 +52,14 @@ export class SlotGroups implements Version {
    * @param count how many groups the pool has.
    * @throws {RangeError} that says what is wrong with it.
    */
-  static parse(epoch: number, bytes: Uint8Array, count: number): SlotGroups {
+  static parse(epoch: number, entries: Uint8Array, count: number): SlotGroups {
     if (!Number.isInteger(epoch) || epoch < 1 || epoch > LARGEST_EPOCH) {
       throw new RangeError("its epoch is none");
     }
-    if (bytes.length !== MAPPING_BYTES) {
-      throw new RangeError(`it has ${bytes.length} bytes, not ${MAPPING_BYTES}`);
+    if (entries.length !== ENTRIES_BYTES) {
+      throw new RangeError(`it has ${entries.length} bytes, not ${ENTRIES_BYTES}`);
     }
-    const groups = new SlotGroups(epoch, bytes.slice());
+    const groups = new SlotGroups(epoch, entries.slice());
     for (let slot = 0; slot < SLOTS; slot++) {
       const group = groups.groupOf(slot);
       if (group >= 1 && group <= count) continue;
@@ -81,7 +81,7 @@ export class SlotGroups implements Version {
 
   /** The same mapping with another epoch. */
   at(epoch: number): SlotGroups {
-    return new SlotGroups(epoch, this.bytes);
+    return new SlotGroups(epoch, this.entries);
   }
 }
 

@@ -13,6 +13,7 @@ export function staticGroups(count: number): GroupTable {
   return {
     epoch: groups.epoch,
     hash: groups.hash,
+    entries: groups.entries,
     count,
     groupOf: (slot) => groups.groupOf(slot),
     groupsOf: (slot) => alone[groups.groupOf(slot)] as [number],

@@ -94,6 +94,7 @@ export class Answerer extends Session {
       case "digest":
       case "push":
       case "publish":
+      case "table_ask":
       case "ping":
         this.#accept(frame);
         break;

@@ -27,6 +27,7 @@ const ANSWERS: Readonly<Record<Request["type"], Answer["type"]>> = {
   digest: "digest",
   push: "held",
   publish: "published",
+  table_ask: "table",
   ping: "pong",
 };
 
@@ -114,6 +115,7 @@ export class Asker extends Session {
       case "digest":
       case "held":
       case "published":
+      case "table":
       case "failed":
       case "pong":
         this.#answered(frame);

@@ -27,10 +27,11 @@ import {
   type Publish,
   type PublishedFrame,
   type PullDone,
+  type TableFrame,
 } from "./frames.ts";
 import { type Origin, parseMessageId, type Seq } from "./message.ts";
 import { add } from "./parts.ts";
-import { slotOf } from "./slot.ts";
+import { SLOT_COUNT, slotOf } from "./slot.ts";
 import type { AckLevel, Draft } from "./upstream.ts";
 import { DecodeError, MAX_UINT32, type WireReader } from "./wire.ts";
 
@@ -69,6 +70,10 @@ export function readWhole(tag: number, reader: WireReader): Frame | undefined {
       return { type: "ping", id: readId(reader) };
     case FRAME_TAGS.pong:
       return { type: "pong", id: readId(reader) };
+    case FRAME_TAGS.table_ask:
+      return { type: "table_ask", id: readId(reader) };
+    case FRAME_TAGS.table:
+      return readTable(reader);
   }
   return undefined;
 }
@@ -129,6 +134,17 @@ function readOrigins(reader: WireReader): OriginsFrame {
     if (tag === 1) reader.position(ages);
   });
   return { type: "origins", heard: [...ages].map(([origin, ageMs]) => ({ origin, ageMs })) };
+}
+
+function readTable(reader: WireReader): TableFrame {
+  let epoch = 0;
+  let entries: Uint8Array | undefined;
+  const id = readId(reader, (tag) => {
+    if (tag === 2) epoch = reader.uint(Number.MAX_SAFE_INTEGER);
+    else if (tag === 3) entries = readExactly(reader, 2 * SLOT_COUNT);
+  });
+  if (!entries) throw new DecodeError("a table has no entries");
+  return { type: "table", id, epoch, entries };
 }
 
 function readCredit(reader: WireReader): Credit {

@@ -130,6 +130,10 @@ function bodyOf(frame: Exclude<Frame, LongFrame>): Uint8Array {
       writer.text(3, frame.published.channel);
       writer.text(4, frame.published.ack);
       break;
+    case "table":
+      writer.writeVarintField(2, frame.epoch);
+      writer.writeBytesField(3, frame.entries);
+      break;
     case "failed":
       writer.text(2, frame.code);
       writer.text(3, frame.message);

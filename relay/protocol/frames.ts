@@ -131,6 +131,16 @@ export interface Failed extends WithId<"failed"> {
   readonly retryAfterS?: number;
 }
 
+/** Asks for the answerer's table of slots and groups. */
+export type TableAsk = WithId<"table_ask">;
+
+/** A table of slots and groups. */
+export interface TableFrame extends WithId<"table"> {
+  readonly epoch: number;
+  /** Two bytes for each slot, big-endian: its group. */
+  readonly entries: Uint8Array;
+}
+
 /** Asks whether the other side lives. */
 export type Ping = WithId<"ping">;
 
@@ -138,10 +148,10 @@ export type Ping = WithId<"ping">;
 export type Pong = WithId<"pong">;
 
 /** What is asked for. */
-export type Request = Pull | DigestFrame | Push | Publish | Ping;
+export type Request = Pull | DigestFrame | Push | Publish | TableAsk | Ping;
 
 /** What ends a request. */
-export type Answer = PullDone | DigestFrame | Held | PublishedFrame | Failed | Pong;
+export type Answer = PullDone | DigestFrame | Held | PublishedFrame | TableFrame | Failed | Pong;
 
 export type Frame =
   | Hello
@@ -171,4 +181,6 @@ export const FRAME_TAGS = {
   failed: 14,
   ping: 15,
   pong: 16,
+  table_ask: 17,
+  table: 18,
 } as const satisfies Record<Frame["type"], number>;

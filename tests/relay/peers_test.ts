@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Credentials } from "../../backbone/pgm/auth_keys.ts";
-import { staticGroups } from "../../backbone/registry/static.ts";
+import { MovingGroups } from "../../backbone/registry/moving_groups.ts";
 import { Logs } from "../../relay/logs.ts";
 import { Origins } from "../../relay/origins.ts";
 import { type PeerHandlers, Peers } from "../../relay/peers.ts";
@@ -27,17 +27,19 @@ const DIGEST: Digest = { groups: [1], entries: [], equal: [7] };
 interface Setup {
   readonly credentials?: Credentials;
   readonly handlers?: Partial<PeerHandlers>;
+  readonly groupCount?: number;
 }
 
-function setUp(origin: string, { credentials, handlers }: Setup = {}) {
+function setUp(origin: string, { credentials, handlers, groupCount = 1 }: Setup = {}) {
   const clock = new VirtualClock(), origins = new Origins(), said: string[] = [];
+  const table = new MovingGroups(groupCount);
   const logs = new Logs({ clock, log: { ...LOG_OPTIONS, self: origin }, maxBytes: 256_000_000 });
   const peers = new Peers({
     clock,
     transport: tcpTransport(clock),
     node: { id: `node ${origin}`, origin },
     logs,
-    table: staticGroups(1),
+    table,
     origins,
     credentials,
     position: (group) => 1000 + group,
@@ -45,11 +47,12 @@ function setUp(origin: string, { credentials, handlers }: Setup = {}) {
       digest: () => DIGEST,
       push: () => true,
       publish: () => Promise.reject(new Error("nothing is published here")),
+      table: () => table,
       ...handlers,
     },
     log: (_level, text, fields) => said.push(`${text}: ${fields?.["reason"]}`),
   });
-  return { clock, origins, logs, peers, said };
+  return { clock, origins, logs, table, peers, said };
 }
 
 type Side = ReturnType<typeof setUp>;
@@ -170,6 +173,22 @@ Deno.test("digests, pushes and publishes go to the handlers, and their answers a
       3,
     ]);
     assert.deepEqual(heard, [A, digest, pushed, draft, { channel: "b", data: "" }]);
+  });
+});
+
+Deno.test("a relay tells its table, and of a slot that it moves in whichever group it is looked for", async () => {
+  const a = setUp(A), b = setUp(B, { groupCount: 4 }), slot = slotOf("a");
+  const from = b.table.groupOf(slot), to = 1 + from % 4;
+  b.table.adopt(b.table.current.moved(new Map([[slot, to]])));
+  b.logs.append({ ...message(B, 1), slot });
+  await pair(a, b, async (peer) => {
+    const { epoch, entries } = await a.peers.table(peer);
+    assert.deepEqual([epoch, entries], [1, b.table.entries]);
+    for (const [groups, found] of [[[from], 1], [[to], 1], [[1 + to % 4], 0]] as const) {
+      let parts = 0;
+      await a.peers.ask(peer, { groups, slots: new Map() }, () => parts += 1);
+      assert.equal(parts, found);
+    }
   });
 });
 

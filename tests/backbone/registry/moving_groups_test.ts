@@ -1,6 +1,6 @@
 import { deepEqual, equal, notEqual, ok, throws } from "node:assert/strict";
 import { MovingGroups, QUIET_MS } from "../../../backbone/registry/moving_groups.ts";
-import { MAPPING_BYTES, SlotGroups } from "../../../backbone/registry/slot_groups.ts";
+import { ENTRIES_BYTES, SlotGroups } from "../../../backbone/registry/slot_groups.ts";
 import { testGroupTable } from "./group_table_contract.ts";
 
 testGroupTable("table that moves", (count) => {
@@ -71,7 +71,7 @@ Deno.test("the same mapping under a new epoch moves nothing and tells nobody", (
 });
 
 Deno.test("what is no table is refused", () => {
-  const bytes = () => initial.bytes.slice();
+  const bytes = () => initial.entries.slice();
   const outside = bytes(), control = bytes();
   new DataView(outside.buffer).setUint16(100, 5);
   new DataView(control.buffer).setUint16(100, 0);
@@ -82,7 +82,7 @@ Deno.test("what is no table is refused", () => {
     ["an epoch that nobody reaches", 2 ** 50, bytes()],
     ["nothing", 1, new Uint8Array()],
     ["too short", 1, bytes().subarray(1)],
-    ["too long", 1, new Uint8Array(MAPPING_BYTES + 2).fill(1)],
+    ["too long", 1, new Uint8Array(ENTRIES_BYTES + 2).fill(1)],
     ["a group outside the pool", 1, outside],
     ["the control group", 1, control],
   ];
@@ -92,5 +92,5 @@ Deno.test("what is no table is refused", () => {
   const parsed = SlotGroups.parse(7, bytes(), 4);
   deepEqual([parsed.epoch, parsed.hash], [7, initial.hash]);
   notEqual(parsed.moved(new Map([[0, 2]])).hash, initial.hash);
-  ok(parsed.bytes.every((byte, i) => byte === initial.bytes[i]));
+  ok(parsed.entries.every((byte, i) => byte === initial.entries[i]));
 });

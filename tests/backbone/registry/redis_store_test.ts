@@ -49,7 +49,7 @@ async function keepsTables(url: string): Promise<void> {
   ]);
   equal(await store.read(first), first);
   const read = await other.read(initial);
-  deepEqual([read?.epoch, read?.hash, read?.bytes], [1, first.hash, first.bytes]);
+  deepEqual([read?.epoch, read?.hash, read?.entries], [1, first.hash, first.entries]);
   equal(await store.write(second, initial.at(7)), false, "another is held");
   equal(await store.write(second, first), true);
   equal(await other.write(first), false, "it is older");

@@ -248,6 +248,8 @@ export function randomFrame(random: Random): Frame {
       message: name(),
       ...(random() < 0.5 && { retryAfterS: int(random, 100) }),
     }),
+    () => ({ type: "table_ask", id }),
+    () => ({ type: "table", id, epoch: randomNumber(random), entries: new Uint8Array(32_768) }),
     () => ({ type: "ping", id }),
     () => ({ type: "pong", id }),
   ])();
