@@ -25,8 +25,8 @@ export interface PublisherOptions {
   readonly replication: Pick<Replication, "hasRoom" | "sent">;
   /** Wall-clock milliseconds. */
   readonly wallMs: () => number;
-  /** Brings a slot up to what the relays in view hold. */
-  readonly pull: (slot: number) => Promise<unknown>;
+  /** Brings a slot up to what the relays in view hold; true if every one has answered in time. */
+  readonly pull: (slot: number) => Promise<boolean>;
   /** No other relay has been in view since the start, or for a while. */
   readonly isAlone: () => boolean;
 }
@@ -46,7 +46,7 @@ export class Publisher {
   readonly #seqs = new Map<number, number>();
   readonly #total: TotalOrder;
   /** By slot, the last publish that waits. */
-  readonly #waiting = new Map<number, Promise<void>>();
+  readonly #waiting = new Map<number, Promise<unknown>>();
   #published = 0;
 
   constructor(options: PublisherOptions) {
@@ -92,28 +92,44 @@ export class Publisher {
     const stated = draft.after?.slots.get(slot);
     const earlier = this.#waiting.get(slot);
     if (!earlier && !(stated && this.#isAhead(slot, stated))) {
-      return this.#send(slot, draft, stated, level);
+      return this.#send(slot, draft, stated && this.#existing(slot, stated, true), level);
     }
     // Whoever published first comes first, also where it had to wait for what it answers.
     const turn = this.#await(slot, stated, earlier);
     this.#waiting.set(slot, turn);
-    await turn;
+    const isComplete = await turn;
     if (this.#waiting.get(slot) === turn) this.#waiting.delete(slot);
-    return this.#send(slot, draft, stated, level);
+    return this.#send(slot, draft, stated && this.#existing(slot, stated, isComplete), level);
   }
 
+  /** False if `stated` may exist, as far as this relay could learn. */
   async #await(
     slot: number,
     stated: Vector | undefined,
-    earlier: Promise<void> | undefined,
-  ): Promise<void> {
+    earlier: Promise<unknown> | undefined,
+  ): Promise<boolean> {
     await earlier;
-    if (stated && this.#isAhead(slot, stated)) await this.#options.pull(slot);
+    return !stated || !this.#isAhead(slot, stated) || await this.#options.pull(slot);
   }
 
   /** Whether `stated` names what this relay has not seen. */
   #isAhead(slot: number, stated: Vector): boolean {
     return !covers(this.#options.logs.vectorOf(slot), stated);
+  }
+
+  /**
+   * `stated` cut to positions that exist: one that nobody ever gives would hold the message back everywhere (model
+   * counter-example 1). Where not all relays have answered, one that this relay does not know may exist all the same.
+   */
+  #existing(slot: number, stated: Vector, isComplete: boolean): Vector {
+    const known = this.#options.logs.vectorOf(slot);
+    const existing = new Map<Origin, number>();
+    for (const [origin, seq] of stated) {
+      const isCut = isComplete || origin === this.#options.origin;
+      const upTo = isCut ? Math.min(seq, known.get(origin) ?? 0) : seq;
+      if (upTo > 0) existing.set(origin, upTo);
+    }
+    return existing;
   }
 
   #send(slot: number, draft: Draft, stated: Vector | undefined, level: AckLevel): Placed {
@@ -151,24 +167,10 @@ export class Publisher {
   }
 
   #after(slot: number, { order }: Draft, stated: Vector | undefined): Vector | undefined {
+    if (order === undefined) return stated;
     const known = this.#options.logs.vectorOf(slot);
-    const existing = stated && cutTo(known, stated);
-    if (order === undefined) return existing;
-    return mergeVectors(this.#total.next(slot, known), existing ?? NOWHERE);
+    return mergeVectors(this.#total.next(slot, known), stated ?? NOWHERE);
   }
-}
-
-/**
- * `stated` cut to positions that are known to exist: one that nobody ever gives would hold the message back everywhere
- * (model counter-example 1).
- */
-function cutTo(known: Vector, stated: Vector): Vector {
-  const cut = new Map<Origin, number>();
-  for (const [origin, seq] of stated) {
-    const upTo = Math.min(seq, known.get(origin) ?? 0);
-    if (upTo > 0) cut.set(origin, upTo);
-  }
-  return cut;
 }
 
 function unreachable(level: Exclude<AckLevel, "accepted">, why: string): GroundwaveError {

@@ -40,17 +40,21 @@ const PULL_WAIT_MS = 2000;
 const HOLD_ASK_MS = 100;
 const HOLD_RETRY_MS = 500;
 
-/** An answer serves everybody who asks for the same slot within this time. */
-const FRESH_MS = 250;
 /** Where a peer did not answer, asking again so soon would only make the next one wait as long. */
 const UNANSWERED_MS = 2000;
 /** For a publisher that states what it answers: those behind it wait too. */
 const SOON_MS = 250;
 
+/** Of one slot: the pull under way, and the one that begins after it. */
+interface SlotPull {
+  readonly done: Promise<boolean>;
+  next?: Promise<boolean>;
+}
+
 /** The fetching side of one relay. */
 export class Sync {
   readonly #options: SyncOptions;
-  readonly #slotPulls = new Map<number, Promise<boolean>>();
+  readonly #slotPulls = new Map<number, SlotPull>();
   readonly #holds = new Set<number>();
   readonly #timers = new Set<() => void>();
   #pulls = 0;
@@ -78,21 +82,27 @@ export class Sync {
     return this.#ask(peer, { groups, slots: new Map([...this.#places(known), ...slots]) });
   }
 
-  /** Brings one slot up to what the peers hold; true if every one has answered, within 2 s. */
+  /**
+   * Brings one slot up to what the peers hold, at the time of the call or later; true if every one has answered, within 2 s.
+   * Who asks while a pull is under way shares the next one: of that one some answers may have been given already.
+   */
   slot(slot: number): Promise<boolean> {
     const running = this.#slotPulls.get(slot);
-    if (running) return running;
-    const pull = this.#pullSlot(slot);
-    this.#slotPulls.set(slot, pull);
-    void pull.then((answered) =>
-      this.#after(answered ? FRESH_MS : UNANSWERED_MS, () => this.#slotPulls.delete(slot))
-    );
-    return pull;
+    if (running) {
+      return running.next ??= running.done.then((answered) => answered && this.slot(slot));
+    }
+    const done = this.#pullSlot(slot);
+    this.#slotPulls.set(slot, { done });
+    void done.then((answered) => {
+      if (answered) this.#slotPulls.delete(slot);
+      else this.#after(UNANSWERED_MS, () => this.#slotPulls.delete(slot));
+    });
+    return done;
   }
 
   /** The same, but waits no longer than it takes a sound peer to answer. */
-  async slotSoon(slot: number): Promise<void> {
-    await within(this.#options.clock, SOON_MS, this.slot(slot));
+  async slotSoon(slot: number): Promise<boolean> {
+    return await within(this.#options.clock, SOON_MS, this.slot(slot)) ?? false;
   }
 
   /** A message is held in this slot: sees to it that what it waits for is fetched, or known to be nowhere. */

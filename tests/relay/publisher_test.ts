@@ -12,7 +12,7 @@ import { VirtualClock } from "../support/virtual_clock.ts";
 const SELF = LOG_OPTIONS.self, SLOT = slotOf("a");
 
 /** A publisher over a wire that notes what it is given, or refuses it; custodians hold what a test says. */
-function setUp(pull: () => Promise<unknown> = () => Promise.resolve()) {
+function setUp(pull: () => Promise<boolean> = () => Promise.resolve(true)) {
   const sent: string[] = [], messages: Message[] = [];
   const wire = { full: false }, company = { isAlone: true };
   const replication = { hasRoom: true, held: Promise.resolve(), asked: [] as number[] };
@@ -119,7 +119,7 @@ Deno.test("in total order a message follows what its log has of others, each pos
 });
 
 Deno.test("publishes of a slot keep their order while the first waits for what it answers", async () => {
-  const pulled = Promise.withResolvers<void>();
+  const pulled = Promise.withResolvers<boolean>();
   const { publisher, logs, sent } = setUp(() => pulled.promise);
   const after = { slots: new Map([[SLOT, new Map([[A, 1]])]]), asOfMs: undefined };
   const waiting = [
@@ -130,7 +130,22 @@ Deno.test("publishes of a slot keep their order while the first waits for what i
   await publisher.publish({ channel: "b", data: "elsewhere" });
   assert.deepEqual(sent, ["elsewhere"]);
   logs.append({ ...message(A, 1), slot: SLOT });
-  pulled.resolve();
+  pulled.resolve(true);
   await Promise.all(waiting);
   assert.deepEqual(sent, ["elsewhere", "answer", "next", "same slot"]);
+});
+
+Deno.test("a stated position is cut to what exists, unless a relay that may know of it has not answered", async () => {
+  const pulled = { complete: true };
+  const { publisher, logs, messages } = setUp(() => Promise.resolve(pulled.complete));
+  logs.append({ ...message(A, 1), slot: SLOT });
+  const stated = new Map([[A, 9], [B, 2], [SELF, 5]]);
+  const after = { slots: new Map([[SLOT, stated]]), asOfMs: undefined };
+  await publisher.publish({ channel: "a", data: "x", after });
+  pulled.complete = false;
+  await publisher.publish({ channel: "a", data: "x", after });
+  assert.deepEqual(messages.map((one) => [...one.after ?? []]), [
+    [[A, 1]],
+    [[A, 9], [B, 2], [SELF, 1]],
+  ]);
 });

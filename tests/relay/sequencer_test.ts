@@ -67,7 +67,7 @@ class World {
       ...{ origin: self, region: "r", table, logs, replication },
       backbone: { send: (_, payload) => this.#multicast(self, payload) },
       wallMs: () => 0,
-      pull: () => Promise.resolve(),
+      pull: () => Promise.resolve(true),
       isAlone: () => this.isAlone,
     });
     const sequencer = new Sequencer({
