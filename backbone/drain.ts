@@ -7,12 +7,16 @@
 import { ADDRESS_BYTES, descriptorOf, type Libc, MSG_DONTWAIT } from "./libc.ts";
 import type { OnDatagram, Target } from "./udp.ts";
 
+/** The largest datagram of IPv4. A smaller buffer would cut off silently. */
+export const LARGEST_DATAGRAM = 65_507;
+
 /** At most so many before timers, sends and other sockets have their turn. */
 const MOST_AT_ONCE = 64;
 
 export class Drain {
   readonly #libc: Libc;
   readonly #fd: number;
+  readonly #buffer: Uint8Array<ArrayBuffer>;
   readonly #address = new Uint8Array(ADDRESS_BYTES);
   readonly #view = new DataView(this.#address.buffer);
   readonly #length = new Uint32Array(1);
@@ -21,20 +25,29 @@ export class Drain {
   #from: Target = { address: "", port: 0 };
   #fromAddress = 0;
 
-  private constructor(libc: Libc, fd: number) {
+  private constructor(libc: Libc, fd: number, buffer: Uint8Array<ArrayBuffer>) {
     this.#libc = libc;
     this.#fd = fd;
+    this.#buffer = buffer;
   }
 
-  /** For the socket that is bound to an address; undefined if its descriptor cannot be told. */
-  static of(libc: Libc, address: Deno.NetAddr): Drain | undefined {
+  /**
+   * For the socket that is bound to an address; undefined if its descriptor cannot be told.
+   *
+   * @param buffer of {@link LARGEST_DATAGRAM} bytes, which those who are read in turn may share, but not with Deno.
+   */
+  static of(
+    libc: Libc,
+    address: Deno.NetAddr,
+    buffer: Uint8Array<ArrayBuffer>,
+  ): Drain | undefined {
     const fd = descriptorOf(libc, address);
-    return fd === undefined ? undefined : new Drain(libc, fd);
+    return fd === undefined ? undefined : new Drain(libc, fd, buffer);
   }
 
-  /** Hands on what waits, in `buffer`, while `goOn` says so: after it has said no, the socket may be closed. */
-  read(buffer: Uint8Array<ArrayBuffer>, datagram: OnDatagram, goOn: () => boolean): void {
-    const { recvfrom } = this.#libc.symbols, room = BigInt(buffer.length);
+  /** Hands on what waits while `goOn` says so: after it has said no, the socket may be closed. */
+  read(datagram: OnDatagram, goOn: () => boolean): void {
+    const { recvfrom } = this.#libc.symbols, buffer = this.#buffer, room = BigInt(buffer.length);
     for (let count = 0; count < MOST_AT_ONCE && goOn(); count++) {
       this.#length[0] = ADDRESS_BYTES;
       const bytes = recvfrom(

@@ -1,6 +1,6 @@
 /**
- * Many datagrams of one length by one call: Linux takes them as one buffer and cuts it up at the latest moment (UDP_SEGMENT,
- * from 4.18 on). Most of what a send costs is paid once for all of them.
+ * Datagrams sent by libc: what a call of Deno's adds is felt. Many of one length go by one call, too: Linux takes them as one
+ * buffer and cuts it up at the latest moment (UDP_SEGMENT, from 4.18 on), so most of what a send costs is paid once for all.
  *
  * @module
  */
@@ -38,12 +38,13 @@ export class Segments {
 
   /**
    * Sends as many of `datagrams`, from index `at` on, as one call takes: of one length, but for a shorter last one.
-   * Answers how many went; 0: they have to go one by one.
+   * Answers how many went; 0: the first has to go another way.
    */
   send(datagrams: readonly Uint8Array[], at: number, to: Target): number {
     const size = datagrams[at]?.length ?? 0;
     let count = 0, bytes = 0;
-    for (let last = size; this.#works && last === size && count < MOST_DATAGRAMS; count++) {
+    const most = this.#works ? MOST_DATAGRAMS : 1;
+    for (let last = size; last === size && count < most; count++) {
       const datagram = datagrams[at + count];
       last = datagram?.length ?? 0;
       // An empty one would vanish among the others.
@@ -51,20 +52,23 @@ export class Segments {
       this.#buffer.set(datagram, bytes);
       bytes += last;
     }
-    return count > 1 && this.#sendSegments(size, bytes, to) ? count : 0;
+    if (count === 0) return 0;
+    if (count === 1) return this.#sendBytes(bytes, to) ? 1 : 0;
+    this.#works &&= this.#setSize(size);
+    if (!this.#works) return 0;
+    const sent = this.#sendBytes(bytes, to);
+    // What else is sent by this socket is to stay whole.
+    this.#setSize(0);
+    return sent ? count : 0;
   }
 
-  #sendSegments(size: number, bytes: number, to: Target): boolean {
+  #sendBytes(bytes: number, to: Target): boolean {
     if (this.#to !== to) {
       this.#address = socketAddress(to.address, to.port);
       this.#to = to;
     }
-    this.#works = this.#setSize(size);
-    if (!this.#works) return false;
     const { sendto } = this.#libc.symbols, length = BigInt(bytes);
     const sent = sendto(this.#fd, this.#buffer, length, MSG_DONTWAIT, this.#address, ADDRESS_BYTES);
-    // What Deno sends by this socket is to stay whole.
-    this.#setSize(0);
     return sent === bytes;
   }
 

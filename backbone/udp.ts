@@ -3,11 +3,13 @@
  *
  * @module
  */
-import { Drain } from "./drain.ts";
+import { setImmediate } from "node:timers/promises";
+import { Drain, LARGEST_DATAGRAM } from "./drain.ts";
 import { dropEcho, type Word } from "./echo_filter.ts";
-import { descriptorOf, openLibc } from "./libc.ts";
+import { descriptorOf, type Libc, openLibc } from "./libc.ts";
 import { bufferAdvice, bufferBytes, raiseReceiveBuffer } from "./receive_buffer.ts";
-import { Segments } from "./segments.ts";
+import { closeQuietly, Reader } from "./reader.ts";
+import { Sender, type SenderOptions } from "./sender.ts";
 
 /** An IPv4 address and a port: a group, or somebody's own. */
 export interface Target {
@@ -62,17 +64,11 @@ export interface SocketOptions {
 
 export type OpenSocket = (options: SocketOptions) => Promise<DatagramSocket>;
 
-/** The largest datagram of IPv4. A smaller buffer would cut off silently. */
-const LARGEST_DATAGRAM = 65_507;
-
-/** Waits between attempts to open a socket again, in milliseconds. */
-const REOPEN_MS = { first: 10, most: 5_000 };
-
-/** What a socket has unless it is told otherwise (RFC 1112 §6.1). */
-const DEFAULT_TTL = 1;
-
-/** All hosts: joined on every interface in any case, and never announced by IGMP (RFC 2236 §6). */
-const ALL_HOSTS = "224.0.0.1";
+/**
+ * After so many datagrams sent what waits at the sockets is read: Deno's event loop looks there only every so many turns
+ * while there is work, and requests for repairs would wait for ten milliseconds and more.
+ */
+const SENT_PER_TURN = 64;
 
 /**
  * UDP sockets of the system.
@@ -80,12 +76,12 @@ const ALL_HOSTS = "224.0.0.1";
  * @throws {Deno.errors.AddrNotAvailable} if no interface has the address.
  */
 export const openUdp: OpenSocket = async (
-  { interfaceAddress, ttl = DEFAULT_TTL, own, error, warn },
+  { interfaceAddress, ttl, own, error, warn },
 ) => {
-  const sender = await openSender(interfaceAddress, ttl, error);
   const libc = openLibc();
-  const segments = libc && Segments.of(libc, addressOf(sender));
-  const drainOf = (socket: Deno.DatagramConn) => libc && Drain.of(libc, addressOf(socket));
+  const sender = await openSender({ interfaceAddress, ttl, error }, libc);
+  const waiting = new Uint8Array(LARGEST_DATAGRAM);
+  const drainOf = (socket: Deno.DatagramConn) => libc && Drain.of(libc, addressOf(socket), waiting);
   let closed = false, warned = false, receiveBuffer = Infinity;
   const readers = new Set<Reader>();
   const read = (open: () => Promise<Deno.DatagramConn>, events: SocketEvents) => {
@@ -112,25 +108,19 @@ export const openUdp: OpenSocket = async (
     // deno-lint-ignore require-await -- opened like a membership, which takes time
     void read(async () => bind(interfaceAddress, own.port), events).run();
   }
-  const send = async (bytes: Uint8Array, { address, port }: Target) => {
-    if (closed) return;
-    try {
-      await sender.send(bytes, { transport: "udp", hostname: address, port });
-    } catch (cause) {
-      error("send", cause);
-    }
+  let sentInTurn = 0;
+  const readBetween = async () => {
+    sentInTurn = 0;
+    await setImmediate();
+    for (const reader of readers) reader.readWaiting();
   };
   return {
-    send,
-    receiveBuffer: () => receiveBuffer,
+    send: (bytes, to) => sender.send(bytes, to),
     async sendAll(datagrams, to) {
-      for (let at = 0; at < datagrams.length && !closed;) {
-        const sent = segments?.send(datagrams, at, to) ?? 0;
-        const [next] = sent > 0 ? [] : datagrams.slice(at, at + 1);
-        if (next) await send(next, to);
-        at += Math.max(sent, 1);
-      }
+      await sender.sendAll(datagrams, to);
+      if ((sentInTurn += datagrams.length) >= SENT_PER_TURN) await readBetween();
     },
+    receiveBuffer: () => receiveBuffer,
     async join(group, events) {
       const prepare = (socket: Deno.DatagramConn) => {
         raiseBuffer(socket);
@@ -153,81 +143,12 @@ export const openUdp: OpenSocket = async (
     close() {
       if (closed) return;
       closed = true;
-      closeQuietly(sender);
+      sender.close();
       for (const reader of readers) reader.close();
       libc?.close();
     },
   };
 };
-
-/** A socket that is read until it is closed, and opened again when it fails. */
-class Reader {
-  #socket: Deno.DatagramConn | undefined;
-  #drain: Drain | undefined;
-  #closed = false;
-  #endWait: () => void = () => {};
-
-  constructor(
-    readonly reopen: () => Promise<Deno.DatagramConn>,
-    readonly drainOf: (socket: Deno.DatagramConn) => Drain | undefined,
-    readonly events: SocketEvents,
-  ) {}
-
-  /** Opens the socket, where the caller wants to know whether that succeeds. */
-  async open(): Promise<void> {
-    if (this.#closed) return;
-    this.#socket = await this.reopen();
-    if (this.#closed) closeQuietly(this.#socket);
-    else this.#drain = this.drainOf(this.#socket);
-  }
-
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#endWait();
-    closeQuietly(this.#socket);
-  }
-
-  async run(): Promise<void> {
-    const buffer = new Uint8Array(LARGEST_DATAGRAM);
-    let waitMs = REOPEN_MS.first;
-    while (!this.#closed) {
-      try {
-        if (this.#socket === undefined) await this.open();
-        await this.#read(buffer, () => waitMs = REOPEN_MS.first);
-      } catch (cause) {
-        if (this.#closed) return;
-        closeQuietly(this.#socket);
-        this.#socket = undefined;
-        this.events.error("receive", cause);
-        await this.#wait(waitMs);
-        waitMs = Math.min(2 * waitMs, REOPEN_MS.most);
-      }
-    }
-  }
-
-  /** Reads until it fails. */
-  async #read(buffer: Uint8Array<ArrayBuffer>, worked: () => void): Promise<void> {
-    const isOpen = () => !this.#closed;
-    while (isOpen() && this.#socket) {
-      // One at a time: pending receives complete out of order.
-      const [bytes, from] = await this.#socket.receive(buffer);
-      worked();
-      if (isOpen()) this.events.datagram(bytes, targetOf(from));
-      this.#drain?.read(buffer, this.events.datagram, isOpen);
-    }
-  }
-
-  #wait(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#endWait = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-  }
-}
 
 function bind(
   hostname: string,
@@ -254,33 +175,14 @@ async function openMember(
   }
 }
 
-async function openSender(
-  interfaceAddress: string,
-  ttl: number,
-  error: SocketEvents["error"],
-): Promise<Deno.DatagramConn> {
-  // Bound to the interface's address: that chooses the interface that multicast leaves by.
-  // Loopback on the sender lets relays on one host hear each other.
-  const sender = bind(interfaceAddress, 0, { loopback: true });
+/** Without a socket, libc is not needed either. */
+async function openSender(options: SenderOptions, libc: Libc | undefined): Promise<Sender> {
   try {
-    if (ttl !== DEFAULT_TTL) await setTtl(sender, interfaceAddress, ttl);
-    // A socket's first send waits for the event loop, all others go at once. So the first goes to nobody but ourselves.
-    await sender.send(new Uint8Array(), sender.addr);
+    return await Sender.open(options, libc);
   } catch (cause) {
-    error("send", cause);
+    libc?.close();
+    throw cause;
   }
-  return sender;
-}
-
-/** Deno sets it on memberships alone, though it is the whole socket's. */
-async function setTtl(
-  socket: Deno.DatagramConn,
-  interfaceAddress: string,
-  ttl: number,
-): Promise<void> {
-  const membership = await socket.joinMulticastV4(ALL_HOSTS, interfaceAddress);
-  await membership.setTTL(ttl);
-  await membership.leave();
 }
 
 /** That another process has our own port is no failure. */
@@ -292,17 +194,4 @@ function unlessTaken(error: SocketEvents["error"]): SocketEvents["error"] {
 
 function addressOf(socket: Deno.DatagramConn): Deno.NetAddr {
   return socket.addr as Deno.NetAddr;
-}
-
-function targetOf(address: Deno.Addr): Target {
-  const { hostname, port } = address as Deno.NetAddr;
-  return { address: hostname, port };
-}
-
-function closeQuietly(socket: Deno.DatagramConn | undefined): void {
-  try {
-    socket?.close();
-  } catch {
-    // Already closed by the failure itself.
-  }
 }

@@ -44,6 +44,7 @@ const ZONES: readonly Zone[] = [
 /** The files that turn the platform into what the others are handed. */
 const PLATFORM_FILES: readonly string[] = [
   "backbone/clock.ts",
+  "backbone/reader.ts",
   "backbone/udp.ts",
   "relay/new_origin.ts",
   "src/client/platform.ts",

@@ -271,6 +271,52 @@ Deno.test("many at once arrive as they were, in order, whatever their lengths", 
   }
 });
 
+Deno.test("whoever sends without a pause still hears, in order, and reads each datagram once", async () => {
+  const heard = { address: "239.192.7.1", port: freePort() }, sent = { ...heard, port: freePort() };
+  const socket = await open(), batch = numbered(Array(16).fill(1400));
+  const stream = new URL("../support/datagram_stream.ts", import.meta.url);
+  let next = 0, late = 0, count = 0;
+  await socket.join(heard, {
+    datagram: (bytes) => {
+      const number = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
+      if (number < next) late++;
+      next = number + 1;
+      count++;
+    },
+    error: () => {},
+  });
+  const worker = new Worker(stream, { type: "module", name: `${heard.address}:${heard.port}` });
+  try {
+    for (let sends = 0; count < 5_000; sends++) {
+      await socket.sendAll(batch, sent);
+      // What Deno itself does in between gives it turns in which it receives.
+      if (sends % 7 === 0) await socket.send(Uint8Array.of(1), sent);
+      if (sends % 50 === 0) await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+    equal(late, 0);
+  } finally {
+    worker.terminate();
+    socket.close();
+  }
+});
+
+Deno.test("what waits is read between sends, before the event loop comes to it", async () => {
+  const heard = { address: "239.192.7.1", port: freePort() }, sent = { ...heard, port: freePort() };
+  const [socket, other] = [await open(), await open()];
+  let count = 0;
+  try {
+    await socket.join(heard, { datagram: () => count++, error: () => {} });
+    await other.send(Uint8Array.of(1), heard);
+    for (let sends = 0; sends < 8 && count === 0; sends++) {
+      await socket.sendAll(numbered(Array(16).fill(1400)), sent);
+    }
+    equal(count, 1);
+  } finally {
+    socket.close();
+    other.close();
+  }
+});
+
 Deno.test("a socket that is closed by what it hears hears nothing more", async () => {
   const group = { address: "239.192.7.1", port: freePort() };
   const [sender, hearer] = [await open(), await open()];
