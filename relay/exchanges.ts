@@ -48,8 +48,8 @@ const JITTER = 0.2;
 /** Changes of the view come in bursts: one round for all that come within this. */
 const SOON_MS = 50;
 
-/** A group is served after this long even if a peer is slow to answer. */
-const JOIN_WAIT_MS = 2000;
+/** A group is served after this long though a peer in view does not answer: as stale, and what still comes is merged then. */
+const JOIN_WAIT_MS = 5000;
 
 /** Counts since the start. */
 export interface ExchangeCounters {
@@ -126,7 +126,7 @@ export class Exchanges {
     return answered.every((one) => one);
   }
 
-  /** A group is heard from now on: the same with every peer in view, but for 2 s at most; what still comes is merged then. */
+  /** A group is heard from now on: the same with every peer in view, but for 5 s at most. */
   async entered(): Promise<boolean> {
     return await within(this.#options.clock, JOIN_WAIT_MS, this.withAll()) ?? false;
   }
@@ -135,7 +135,7 @@ export class Exchanges {
   answer(from: Origin, digest: Digest): Digest {
     const { answer, ahead } = this.#machine.answer(from, digest, this.#options.hears());
     const peer = this.#options.peers().find(({ origin }) => origin === from);
-    if (peer && ahead.length > 0) void this.#pull(peer, ahead, []);
+    if (peer && ahead.length > 0) void this.#pull(peer, ahead);
     this.counters.told += answer.entries.length;
     return answer;
   }
@@ -194,9 +194,11 @@ export class Exchanges {
     this.counters.begun += 1;
     this.counters.told += request.entries.length;
     try {
+      // At once, as if the digest had shown that all of it is lacking: somebody waits to be served.
+      const entering = this.#enter(peer, request.groups);
       const answer = await digest(peer, request);
       const ahead = this.#machine.takeAnswer(origin, answer);
-      const done = await this.#pull(peer, ahead, this.#newGroups(peer, request.groups));
+      const done = await entering && await this.#pull(peer, ahead);
       if (done) {
         this.#entered.set(origin, new Set(request.groups));
         synced(origin, begunMs);
@@ -208,25 +210,22 @@ export class Exchanges {
     }
   }
 
-  /** The groups of which everything is to be pulled from a peer: it says with the answer where its stream of them stands. */
-  #newGroups({ origin, holds }: Announcement, heard: readonly Group[]): Group[] {
-    const entered = this.#entered.get(origin);
-    return heard.filter((group) => holds.includes(group) && !entered?.has(group));
+  /** Pulls everything of groups that are heard only now: the peer says with it where its stream of them stands. */
+  async #enter(peer: Announcement, heard: readonly Group[]): Promise<boolean> {
+    const entered = this.#entered.get(peer.origin);
+    const groups = heard.filter((group) => peer.holds.includes(group) && !entered?.has(group));
+    return groups.length === 0 || await this.#options.pull(peer, NOTHING, groups);
   }
 
-  async #pull(
-    peer: Announcement,
-    ahead: readonly DigestEntry[],
-    groups: readonly Group[],
-  ): Promise<boolean> {
+  async #pull(peer: Announcement, ahead: readonly DigestEntry[]): Promise<boolean> {
     await Promise.all(ahead.map(({ slot }) => this.#pulling.get(slot)));
     const slots = new Map<number, Vector>();
     for (const entry of ahead) {
       const start = this.#holdings.pullFrom(entry);
       if (start) slots.set(entry.slot, start);
     }
-    if (slots.size === 0 && groups.length === 0) return true;
-    const pulled = this.#options.pull(peer, slots, groups);
+    if (slots.size === 0) return true;
+    const pulled = this.#options.pull(peer, slots, []);
     for (const slot of slots.keys()) this.#pulling.set(slot, pulled);
     const done = await pulled;
     for (const slot of slots.keys()) {
@@ -262,3 +261,4 @@ function stands(vector: Vector): boolean {
 }
 
 const NOWHERE: Vector = new Map<Origin, number>();
+const NOTHING: ReadonlyMap<number, Vector> = new Map<number, Vector>();
