@@ -17,6 +17,9 @@ const ACK_MS = 1;
 const REPAIR_MS = { least: 3, spread: 30 };
 const EXPIRY_MS = 30_000;
 
+/** The control group is passed on after so long at most. */
+const CONTROL_JOIN_MS = 150;
+
 interface Sent {
   readonly payload: Uint8Array;
   readonly atMs: number;
@@ -120,7 +123,9 @@ export class SimulatedBackbone implements Backbone {
   join(group: Group): Promise<void> {
     const { wires } = this.#lan;
     if (!this.#joined.has(group)) {
-      this.#joined.set(group, this.#clock.nowMs() + wires.random() * wires.weather.joinMs);
+      // Who is deaf on the control group for longer takes itself for alone, as behind a cut.
+      const mostMs = Math.min(wires.weather.joinMs, group === 0 ? CONTROL_JOIN_MS : Infinity);
+      this.#joined.set(group, this.#clock.nowMs() + wires.random() * mostMs);
     }
     return new Promise((resolve) => void this.#clock.after(wires.delayMs(), resolve));
   }
