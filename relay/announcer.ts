@@ -4,22 +4,47 @@
  * @module
  */
 import type { Clock } from "../backbone/clock.ts";
-import { Membership } from "./machines/membership.ts";
+import {
+  type LeaveReason,
+  Membership,
+  type MembershipEvent,
+  type Oddity,
+  type Peer,
+  type ProbeResult,
+  type Self,
+  type Unreachable,
+} from "./machines/membership.ts";
 import { type Announcement, encodeAnnouncement } from "./protocol/announcement.ts";
 import { SESSION_VERSION } from "./protocol/frames.ts";
 import type { Origin } from "./protocol/message.ts";
+import type { RelayLog } from "./relay.ts";
+
+/** What of an announcement the announcer does not know by itself. */
+export type Said = Pick<
+  Announcement,
+  "host" | "port" | "groups" | "holds" | "ready" | "tableEpoch" | "tableHash" | "load"
+>;
 
 export interface AnnouncerOptions {
   readonly clock: Clock;
-  readonly origin: Origin;
+  readonly self: Self;
   /** What this relay says of itself now. */
-  readonly self: () => Omit<Announcement, "origin" | "version" | "hears" | "solicit" | "leaving">;
+  readonly said: () => Said;
   readonly send: (announcement: Uint8Array) => void;
-  readonly joined: (peer: Announcement) => void;
-  readonly left: (peer: Announcement) => void;
+  /** Asks a silent peer by unicast whether it lives. */
+  readonly probe: (peer: Announcement) => Promise<ProbeResult>;
+  readonly joined: (peer: Peer) => void;
+  readonly left: (peer: Peer, reason: LeaveReason) => void;
   /** Told who is in view, whenever that or what they say of themselves may have changed. */
-  readonly inView: (peers: readonly Announcement[]) => void;
+  readonly inView: (peers: readonly Peer[]) => void;
+  readonly log: RelayLog;
 }
+
+const ODDITIES: Readonly<Record<Oddity, string>> = {
+  "same id": "two relays have one id: give each its own --id",
+  version: "a relay of another version is on the LAN: they do not hear each other",
+  region: "a relay of another region is on the LAN: one LAN is one region",
+};
 
 /** The driver of {@link Membership}. */
 export class Announcer {
@@ -33,7 +58,7 @@ export class Announcer {
 
   constructor(options: AnnouncerOptions) {
     this.#options = options;
-    this.#membership = new Membership(options.origin, options.clock.nowMs());
+    this.#membership = new Membership(options.self, options.clock.nowMs());
   }
 
   /** Resolves once this relay has found the others, or itself alone. */
@@ -45,12 +70,17 @@ export class Announcer {
     return this.#membership.settled;
   }
 
-  get peers(): readonly Announcement[] {
+  get peers(): readonly Peer[] {
     return this.#membership.peers;
   }
 
-  peer(origin: string): Announcement | undefined {
+  peer(origin: Origin): Peer | undefined {
     return this.#membership.peer(origin);
+  }
+
+  /** Those that vanished without a goodbye and cannot be reached. */
+  get unreachable(): readonly Unreachable[] {
+    return this.#membership.unreachable;
   }
 
   /** Announces from now on. */
@@ -74,6 +104,14 @@ export class Announcer {
     this.#membership.handleTraffic(origin, this.#options.clock.nowMs());
   }
 
+  /** Says goodbye, and nothing more. */
+  leave(): void {
+    if (this.#closed) return;
+    this.#send({ solicit: false, leaving: true });
+    this.close();
+  }
+
+  /** Idempotent. */
   close(): void {
     this.#closed = true;
     this.#cancel?.();
@@ -83,15 +121,10 @@ export class Announcer {
   #pump(): void {
     if (this.#closed) return;
     this.#pumping = true;
-    const { clock, origin, self, send } = this.#options;
-    const nowMs = clock.nowMs();
+    const { clock } = this.#options, nowMs = clock.nowMs();
     this.#membership.handleTimeout(nowMs);
     const due = this.#membership.pollAnnouncement(nowMs);
-    if (due) {
-      const hears = this.#membership.peers.map((peer) => peer.origin);
-      const own = { origin, version: SESSION_VERSION, leaving: false };
-      send(encodeAnnouncement({ ...self(), ...own, hears, ...due }));
-    }
+    if (due) this.#send({ ...due, leaving: false });
     this.#tell();
     this.#pumping = false;
     this.#cancel?.();
@@ -99,12 +132,32 @@ export class Announcer {
     this.#cancel = clock.after(inMs, () => this.#pump());
   }
 
+  #send(flags: Pick<Announcement, "solicit" | "leaving">): void {
+    const { clock, self, said, send } = this.#options;
+    const hears = this.#membership.hears(clock.nowMs());
+    send(encodeAnnouncement({ ...said(), ...self, version: SESSION_VERSION, hears, ...flags }));
+  }
+
   #tell(): void {
-    for (let event; (event = this.#membership.pollEvent());) {
-      if (event.type === "settled") this.#settled.resolve();
-      else if (event.type === "joined") this.#options.joined(event.peer);
-      else this.#options.left(event.peer);
-    }
+    for (let event; (event = this.#membership.pollEvent());) this.#tellOf(event);
     this.#options.inView(this.#membership.peers);
+  }
+
+  #tellOf(event: MembershipEvent): void {
+    const { joined, left, log } = this.#options;
+    if (event.type === "settled") this.#settled.resolve();
+    else if (event.type === "joined") joined(event.peer);
+    else if (event.type === "left") left(event.peer, event.reason);
+    else if (event.type === "probe") void this.#probe(event.peer);
+    else {
+      const { origin, node: id, region, host, version } = event.peer;
+      log("warn", ODDITIES[event.oddity], { id, origin, region, host, version });
+    }
+  }
+
+  async #probe(peer: Announcement): Promise<void> {
+    const result = await this.#options.probe(peer);
+    this.#membership.handleProbe(peer.origin, result, this.#options.clock.nowMs());
+    this.#pump();
   }
 }

@@ -13,10 +13,10 @@ import { Freshness } from "./freshness.ts";
 import type { Groups } from "./groups.ts";
 import type { Logs } from "./logs.ts";
 import type { CustodyView } from "./machines/custody.ts";
+import type { Peer } from "./machines/membership.ts";
 import type { Unreachable } from "./machines/staleness.ts";
 import { Pace } from "./pace.ts";
 import type { Peers } from "./peers.ts";
-import type { Announcement } from "./protocol/announcement.ts";
 import type { Digest } from "./protocol/frames.ts";
 import type { Origin } from "./protocol/message.ts";
 import type { RelayLog } from "./relay.ts";
@@ -47,9 +47,9 @@ export interface ClusterOptions {
 
 /** The other relays. */
 export interface ClusterView {
-  readonly peers: readonly Announcement[];
+  readonly peers: readonly Peer[];
   /** Those that vanished without a goodbye and cannot be reached. */
-  readonly unreachable?: readonly Unreachable[];
+  readonly unreachable: readonly Unreachable[];
   /** Resolves once the view has settled: before, nobody in it does not mean alone. */
   readonly settled: Promise<void>;
   readonly isSettled: boolean;
@@ -121,7 +121,7 @@ export class Cluster {
     this.#tag();
     this.freshness.follow({
       inView: view.peers.length,
-      unreachable: view.unreachable ?? [],
+      unreachable: view.unreachable,
       hasCustodian: (group) => this.custody.ready(group).length > 0,
     });
     const members = view.peers.map(({ origin, hears }) => origin + hears.join()).join("\n");

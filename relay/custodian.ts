@@ -8,6 +8,7 @@ import type { Group } from "../backbone/backbone.ts";
 import type { Clock } from "../backbone/clock.ts";
 import type { Groups } from "./groups.ts";
 import { Custody, type CustodyOutput, type CustodyView } from "./machines/custody.ts";
+import type { Peer } from "./machines/membership.ts";
 import type { Announcement } from "./protocol/announcement.ts";
 import type { Origin } from "./protocol/message.ts";
 import type { RelayLog } from "./relay.ts";
@@ -75,10 +76,10 @@ export class Custodian implements CustodyView {
   }
 
   /** Takes the peers in view. To be called a few times a second, from when the view has settled. */
-  follow(peers: readonly Announcement[]): void {
-    const { clock, self } = this.#options;
+  follow(peers: readonly Peer[]): void {
+    const { clock } = this.#options;
     // Who does not hear us would not know that we keep something.
-    this.#peers = peers.filter(({ hears }) => hears.includes(self.origin));
+    this.#peers = peers.filter(({ mutual }) => mutual);
     this.#custody.handleView(this.#peers, clock.nowMs());
     this.#act();
     this.#warn(clock.nowMs());

@@ -131,11 +131,9 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   const announcer: Announcer = own(
     new Announcer({
       clock,
-      origin: node.origin,
-      self: () => {
+      self: { origin: node.origin, node: id, region },
+      said: () => {
         return {
-          node: id,
-          region,
           ...address,
           groups: groups.heard,
           tableEpoch: table.epoch,
@@ -146,11 +144,12 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
         };
       },
       send: (announcement) => void backbone.send(CONTROL, announcement),
+      probe: (peer) => peers.probe(peer),
       joined: (peer) => {
         log("info", "peer joined", describe(peer));
       },
-      left: (peer) => {
-        log("info", "peer left", describe(peer));
+      left: (peer, reason) => {
+        log("info", "peer left", { ...describe(peer), reason });
         peers.forget(peer.origin);
         cluster.left(peer.origin);
       },
@@ -159,6 +158,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
         cluster.follow();
         registry?.follow(peers.map(tableVersion));
       },
+      log,
     }),
   );
   const ask: SyncOptions["ask"] = async (peer, pull, answer) => {
@@ -262,6 +262,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     async close() {
       upstream.drain();
       await cluster.handOver();
+      announcer.leave();
       await running.disposeAsync();
     },
   };

@@ -20,12 +20,14 @@ function setUp() {
   const logs = new Logs({ clock, log: LOG_OPTIONS, maxBytes: 1_000_000 });
   const announcer = new Announcer({
     clock,
-    origin: LOG_OPTIONS.self,
-    self: () => announcement(A),
+    self: announcement(LOG_OPTIONS.self),
+    said: () => announcement(A),
     send: () => {},
+    probe: () => Promise.resolve("refused"),
     joined: ({ origin }) => said.push(`joined ${origin}`),
     left: ({ origin }) => said.push(`left ${origin}`),
     inView: () => {},
+    log: () => {},
   });
   const sync = new Sync({
     clock,
@@ -72,7 +74,7 @@ Deno.test("messages go to their logs, and are counted by what those made of them
   assert.equal(logs.vectorOf(slotOf("a")).get(A), 3);
 });
 
-Deno.test("who is heard stays in view, though its announcements are lost", () => {
+Deno.test("who is heard stays in view, though its announcements are lost", async () => {
   const { intake, announcer, origins, clock, said } = setUp();
   announcer.start();
   intake.message(CONTROL, A, announced(A));
@@ -80,6 +82,9 @@ Deno.test("who is heard stays in view, though its announcements are lost", () =>
   clock.advance(1000);
   intake.message(GROUP, A, payload(1));
   clock.advance(1000);
+  // The silent one is asked for, and found dead.
+  await Promise.resolve();
+  await Promise.resolve();
   assert.deepEqual(announcer.peers.map(({ origin }) => origin), [A]);
   assert.deepEqual(said, [`joined ${A}`, `joined ${B}`, `left ${B}`]);
   assert.ok(origins.knows(B, clock.nowMs()), "a cursor may name it all the same");

@@ -1,15 +1,33 @@
 import assert from "node:assert/strict";
-import { Membership, MEMBERSHIP_TIMERS } from "../../../relay/machines/membership.ts";
+import {
+  Membership,
+  MEMBERSHIP_TIMERS,
+  type MembershipEvent,
+  type ProbeResult,
+  type Self,
+} from "../../../relay/machines/membership.ts";
+import type { Origin } from "../../../relay/protocol/message.ts";
+import type { Announcement } from "../../../relay/protocol/announcement.ts";
 import { announcement } from "../../support/announcement.ts";
+import { seededRandom } from "../../support/random.ts";
 
-const { announceMs, expiryMs, settleMs } = MEMBERSHIP_TIMERS;
+const { announceMs, expiryMs, settleMs, probeMs, searchMs } = MEMBERSHIP_TIMERS;
+
+function self(origin: Origin, more: Partial<Self> = {}): Self {
+  return { origin, node: `node ${origin}`, region: "local", ...more };
+}
 
 function drain(membership: Membership): string[] {
   const events = [];
-  for (let event; (event = membership.pollEvent());) {
-    events.push(event.type === "settled" ? "settled" : `${event.type} ${event.peer.origin}`);
-  }
+  for (let event; (event = membership.pollEvent());) events.push(textOf(event));
   return events;
+}
+
+function textOf(event: MembershipEvent): string {
+  if (event.type === "settled") return "settled";
+  const { origin } = event.peer;
+  if (event.type === "left") return `left ${origin}: ${event.reason}`;
+  return event.type === "odd" ? `${event.oddity} ${origin}` : `${event.type} ${origin}`;
 }
 
 /** Runs a membership until `untilMs`; answers when it announced, with `?` where it solicited. */
@@ -28,7 +46,7 @@ function run(membership: Membership, fromMs: number, untilMs: number): string[] 
 }
 
 Deno.test("a starting relay solicits three times, then settles and announces steadily", () => {
-  const membership = new Membership("self____", 0);
+  const membership = new Membership(self("self____"), 0);
   const sent = run(membership, 0, settleMs + 2 * announceMs);
   assert.deepEqual(sent.slice(0, 3), ["0?", "100?", "200?"]);
   assert.deepEqual(drain(membership), ["settled"]);
@@ -36,21 +54,133 @@ Deno.test("a starting relay solicits three times, then settles and announces ste
   assert.ok(sent.length >= 5 && sent.slice(3).every((at) => !at.endsWith("?")));
 });
 
-Deno.test("a peer joins once, and leaves when it has been silent for the expiry", () => {
-  const membership = new Membership("self____", 0);
+Deno.test("a peer joins once, and is asked for when it has been silent for the expiry", () => {
+  const membership = new Membership(self("self____"), 0);
   membership.handleAnnouncement(announcement("peer____"), 10);
   membership.handleAnnouncement(announcement("peer____"), 500);
   assert.deepEqual(drain(membership), ["joined peer____"]);
   assert.equal(membership.peer("peer____")?.node, "node peer____");
   run(membership, 501, 500 + expiryMs - 1);
   assert.deepEqual(drain(membership), ["settled"]);
-  run(membership, 500 + expiryMs, 500 + expiryMs);
-  assert.deepEqual(drain(membership), ["left peer____"]);
-  assert.equal(membership.peers.length, 0);
+  run(membership, 500 + expiryMs, 500 + expiryMs + probeMs);
+  assert.deepEqual(drain(membership), ["probe peer____"]);
+  assert.equal(membership.peers.length, 1);
+  assert.deepEqual(membership.hears(500 + expiryMs), []);
+});
+
+/** A view whose one peer fell silent and was asked for at `expiryMs`; what came of it. */
+function probed(result: ProbeResult, nowMs = expiryMs): Membership {
+  const membership = new Membership(self("self____"), 0);
+  membership.handleAnnouncement(announcement("peer____", { hears: ["self____"] }), 0);
+  assert.equal(membership.peer("peer____")?.mutual, true);
+  run(membership, 1, expiryMs);
+  drain(membership);
+  membership.handleProbe("peer____", result, nowMs);
+  return membership;
+}
+
+Deno.test("a silent peer that is dead leaves, one that nobody can tell of leaves and is looked for", () => {
+  const dead = probed("refused");
+  assert.deepEqual(drain(dead), ["left peer____: dead"]);
+  assert.deepEqual(dead.unreachable, []);
+
+  const gone = probed("unreachable");
+  assert.deepEqual(drain(gone), ["left peer____: unreachable"]);
+  assert.deepEqual(gone.unreachable, [
+    { origin: "peer____", node: "node peer____", heardMs: 0 },
+  ]);
+  run(gone, expiryMs + 1, expiryMs + searchMs - 1);
+  assert.deepEqual(drain(gone), []);
+  run(gone, expiryMs + searchMs, expiryMs + searchMs);
+  assert.deepEqual(drain(gone), ["probe peer____"]);
+  gone.handleProbe("peer____", "refused", expiryMs + searchMs);
+  assert.deepEqual(gone.unreachable, []);
+  assert.deepEqual(drain(gone), []);
+});
+
+Deno.test("a peer that only answers by unicast stays in view, does not count as heard, and is asked again", () => {
+  const membership = probed("alive");
+  assert.deepEqual(drain(membership), []);
+  assert.equal(membership.peer("peer____")?.mutual, false);
+  assert.deepEqual(membership.hears(expiryMs), []);
+  run(membership, expiryMs + 1, expiryMs + probeMs);
+  assert.deepEqual(drain(membership), ["probe peer____"]);
+  membership.handleAnnouncement(announcement("peer____", { hears: ["self____"] }), 4000);
+  membership.handleProbe("peer____", "unreachable", 4001);
+  assert.deepEqual(drain(membership), []);
+  assert.equal(membership.peer("peer____")?.mutual, true);
+});
+
+Deno.test("who is looked for comes back by an answer, or by announcing", () => {
+  const answering = probed("unreachable"), announcing = probed("unreachable");
+  drain(answering);
+  run(answering, expiryMs, expiryMs + searchMs);
+  answering.handleProbe("peer____", "alive", expiryMs + searchMs);
+  announcing.handleAnnouncement(announcement("peer____"), expiryMs + 1);
+  for (const membership of [answering, announcing]) {
+    assert.equal(drain(membership).at(-1), "joined peer____");
+    assert.deepEqual(membership.unreachable, []);
+    assert.equal(membership.peers.length, 1);
+  }
+});
+
+Deno.test("a successor by the same name proves a silent peer dead, without asking", () => {
+  const membership = new Membership(self("self____"), 0);
+  membership.handleAnnouncement(announcement("before__", { node: "n" }), 0);
+  membership.handleAnnouncement(announcement("after___", { node: "n" }), 100);
+  for (let nowMs = 600; nowMs < 3000; nowMs += announceMs) {
+    membership.handleAnnouncement(announcement("after___", { node: "n" }), nowMs);
+    run(membership, nowMs, nowMs);
+  }
+  assert.deepEqual(drain(membership), [
+    "joined before__",
+    "joined after___",
+    "settled",
+    "left before__: dead",
+  ]);
+  const late = probed("unreachable");
+  late.handleAnnouncement(announcement("after___", { node: "node peer____" }), 9000);
+  assert.deepEqual(late.unreachable, []);
+});
+
+Deno.test("who says goodbye leaves at once, and is not looked for", () => {
+  const membership = new Membership(self("self____"), 0);
+  membership.handleAnnouncement(announcement("peer____"), 0);
+  membership.handleAnnouncement(announcement("peer____", { leaving: true }), 1);
+  membership.handleAnnouncement(announcement("stranger", { leaving: true }), 1);
+  assert.deepEqual(drain(membership), ["joined peer____", "left peer____: leaving"]);
+  assert.deepEqual(membership.peers, []);
+  const lost = probed("unreachable");
+  lost.handleAnnouncement(announcement("peer____", { leaving: true }), 9000);
+  assert.deepEqual(lost.unreachable, []);
+});
+
+Deno.test("two live relays of one id are told of, once; a restart is not", () => {
+  const membership = new Membership(self("self____", { node: "mine" }), 0);
+  const hear = (origin: Origin, node: string) =>
+    membership.handleAnnouncement(announcement(origin, { node }), 0);
+  hear("before__", "n");
+  hear("after___", "n");
+  hear("after___", "n");
+  hear("earlier_", "mine");
+  assert.deepEqual(drain(membership), ["joined before__", "joined after___", "joined earlier_"]);
+  for (let times = 0; times < 3; times++) hear("before__", "n");
+  for (let times = 0; times < 3; times++) hear("earlier_", "mine");
+  assert.deepEqual(drain(membership), ["same id before__", "same id earlier_"]);
+});
+
+Deno.test("a relay of another version is not there, one of another region is; both are told of once", () => {
+  const membership = new Membership(self("self____"), 0);
+  for (let times = 0; times < 3; times++) {
+    membership.handleAnnouncement(announcement("version_", { version: 99 }), 0);
+    membership.handleAnnouncement(announcement("region__", { region: "other" }), 0);
+  }
+  assert.deepEqual(drain(membership), ["version version_", "region region__", "joined region__"]);
+  assert.deepEqual(membership.peers.map(({ origin }) => origin), ["region__"]);
 });
 
 Deno.test("other traffic keeps a peer in view, but brings no stranger in", () => {
-  const membership = new Membership("self____", 0);
+  const membership = new Membership(self("self____"), 0);
   membership.handleAnnouncement(announcement("peer____"), 0);
   membership.handleTraffic("peer____", 1000);
   membership.handleTraffic("stranger", 1000);
@@ -59,7 +189,7 @@ Deno.test("other traffic keeps a peer in view, but brings no stranger in", () =>
 });
 
 Deno.test("a solicitation is answered at once, but not more often than the answer time", () => {
-  const membership = new Membership("self____", 0);
+  const membership = new Membership(self("self____"), 0);
   run(membership, 0, 1000);
   const due = membership.nextTimeoutMs();
   membership.handleAnnouncement(announcement("peer____", { solicit: true }), 1010);
@@ -72,7 +202,7 @@ Deno.test("a solicitation is answered at once, but not more often than the answe
 });
 
 Deno.test("two starting relays do not answer each other without end", () => {
-  const a = new Membership("a_______", 0), b = new Membership("b_______", 0);
+  const a = new Membership(self("a_______"), 0), b = new Membership(self("b_______"), 0);
   let sent = 0;
   for (let nowMs = 0; nowMs < settleMs; nowMs++) {
     for (const [from, to, origin] of [[a, b, "a_______"], [b, a, "b_______"]] as const) {
@@ -86,20 +216,132 @@ Deno.test("two starting relays do not answer each other without end", () => {
   assert.ok(sent <= 16, `${sent} announcements`);
 });
 
-Deno.test("its own announcement is not a peer, and one that is gone comes back by announcing", () => {
-  const membership = new Membership("self____", 0);
+Deno.test("its own announcement is not a peer", () => {
+  const membership = new Membership(self("self____"), 0);
   membership.handleAnnouncement(announcement("self____"), 0);
-  membership.handleAnnouncement(announcement("peer____"), 0);
-  membership.handleGone("peer____");
-  membership.handleGone("peer____");
-  membership.handleAnnouncement(announcement("peer____"), 1);
-  assert.deepEqual(drain(membership), ["joined peer____", "left peer____", "joined peer____"]);
+  assert.deepEqual(drain(membership), []);
 });
 
 Deno.test("forged announcements cannot fill the memory", () => {
-  const membership = new Membership("self____", 0);
+  const membership = new Membership(self("self____"), 0);
   for (let i = 0; i < 5000; i++) {
     membership.handleAnnouncement(announcement(i.toString(36).padStart(8, "_")), 0);
   }
   assert.equal(membership.peers.length, 1024);
+});
+
+/** A LAN of relays under virtual time, where each path from one to another is open or not. */
+class Lan {
+  readonly members: Membership[];
+  nowMs = 0;
+  /** Whether what `from` sends arrives at `to`: by multicast and by unicast alike. */
+  open: (from: number, to: number) => boolean = () => true;
+  readonly dead = new Set<number>();
+
+  constructor(count: number) {
+    this.members = Array.from({ length: count }, (_, n) => new Membership(self(name(n)), 0));
+  }
+
+  run(ms: number): void {
+    for (const endMs = this.nowMs + ms; this.nowMs < endMs; this.nowMs += 10) {
+      this.members.forEach((_, n) => this.dead.has(n) || this.#step(n));
+    }
+  }
+
+  #step(n: number): void {
+    const membership = this.members[n] as Membership;
+    membership.handleTimeout(this.nowMs);
+    const due = membership.pollAnnouncement(this.nowMs);
+    if (due) this.#announce(n, { ...due, hears: membership.hears(this.nowMs) });
+    for (let event; (event = membership.pollEvent());) {
+      if (event.type !== "probe") continue;
+      const to = this.members.findIndex((_, n) => name(n) === event.peer.origin);
+      const path = this.open(n, to) && this.open(to, n);
+      const result = !path ? "unreachable" : this.dead.has(to) ? "refused" : "alive";
+      membership.handleProbe(event.peer.origin, result, this.nowMs);
+    }
+  }
+
+  #announce(from: number, more: Partial<Announcement>): void {
+    this.members.forEach((membership, to) => {
+      if (to === from || this.dead.has(to) || !this.open(from, to)) return;
+      membership.handleAnnouncement(announcement(name(from), more), this.nowMs);
+    });
+  }
+
+  /** Whom a relay counts for custody. */
+  mutual(n: number): string[] {
+    return this.#of(n).peers.filter(({ mutual }) => mutual).map(({ origin }) => origin).sort();
+  }
+
+  inView(n: number): string[] {
+    return this.#of(n).peers.map(({ origin }) => origin).sort();
+  }
+
+  unreachable(n: number): string[] {
+    return this.#of(n).unreachable.map(({ origin }) => origin);
+  }
+
+  #of(n: number): Membership {
+    return this.members[n] as Membership;
+  }
+}
+
+function name(n: number): Origin {
+  return `relay__${n}`;
+}
+
+Deno.test("where one hears the other but not the other way round, neither counts the other", () => {
+  const lan = new Lan(3);
+  lan.run(2000);
+  assert.deepEqual([0, 1, 2].map((n) => lan.mutual(n).length), [2, 2, 2]);
+  lan.open = (from, to) => !(from === 1 && to === 0);
+  lan.run(4000);
+  assert.deepEqual(lan.mutual(0), [name(2)]);
+  assert.deepEqual(lan.mutual(1), [name(2)]);
+  assert.deepEqual(lan.mutual(2), [name(0), name(1)]);
+  assert.deepEqual(lan.unreachable(0), [name(1)]);
+  assert.deepEqual(lan.inView(1), [name(0), name(2)]);
+  lan.open = () => true;
+  lan.run(2000);
+  assert.deepEqual([0, 1, 2].map((n) => lan.mutual(n).length), [2, 2, 2]);
+  assert.deepEqual(lan.unreachable(0), []);
+});
+
+Deno.test("a relay that is killed is known to be dead within 2 s, one that is cut off is looked for until it is back", () => {
+  const lan = new Lan(3);
+  lan.run(2000);
+  lan.dead.add(2);
+  lan.run(2000);
+  assert.deepEqual([lan.inView(0), lan.unreachable(0)], [[name(1)], []]);
+  lan.open = (from, to) => from < 1 === to < 1;
+  lan.run(30_000);
+  assert.deepEqual([lan.inView(0), lan.unreachable(0)], [[], [name(1)]]);
+  assert.deepEqual([lan.inView(1), lan.unreachable(1)], [[], [name(0)]]);
+  lan.open = () => true;
+  lan.run(1000);
+  assert.deepEqual([lan.mutual(0), lan.mutual(1)], [[name(1)], [name(0)]]);
+});
+
+Deno.test("however paths flap, views agree soon after they are quiet, and nobody is told dead who lives", () => {
+  for (let seed = 0; seed < 40; seed++) {
+    const random = seededRandom(seed), lan = new Lan(4);
+    const met: string[][] = [];
+    for (let times = 0; times < 12; times++) {
+      const shut = Array.from({ length: 16 }, () => random() < 0.4);
+      lan.open = (from, to) => !shut[4 * from + to];
+      lan.run(200 + 3000 * random());
+      for (let n = 0; n < 4; n++) {
+        const known = [...lan.inView(n), ...lan.unreachable(n)];
+        for (const origin of met[n] ?? []) assert.ok(known.includes(origin), `seed ${seed}`);
+        met[n] = known;
+      }
+    }
+    lan.open = () => true;
+    lan.run(2000);
+    for (let n = 0; n < 4; n++) {
+      assert.equal(lan.mutual(n).length, 3, `seed ${seed}`);
+      assert.deepEqual(lan.unreachable(n), [], `seed ${seed}`);
+    }
+  }
 });
