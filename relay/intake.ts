@@ -109,7 +109,7 @@ export class Intake implements BackboneEvents {
     const { logs, sync } = this.#options;
     const result = logs.append(message, ageMs);
     this.counters[result] += 1;
-    if (result === "held") sync.held(message.slot);
+    if (result === "held") sync.held(message.slot, message.origin);
   }
 
   #complain(group: Group, origin: string, error: unknown): void {

@@ -8,6 +8,7 @@ import type { Group } from "../backbone/backbone.ts";
 import type { Clock } from "../backbone/clock.ts";
 import type { GroupTable } from "../backbone/registry/group_table.ts";
 import type { Logs } from "./logs.ts";
+import { MEMBERSHIP_TIMERS } from "./machines/membership.ts";
 import type { Announcement } from "./protocol/announcement.ts";
 import type { CatchUp } from "./protocol/log/catch_up.ts";
 import type { Pull } from "./protocol/frames.ts";
@@ -45,6 +46,9 @@ const UNANSWERED_MS = 2000;
 /** For a publisher that states what it answers: those behind it wait too. */
 const SOON_MS = 250;
 
+/** Origins that were heard; relays of which this one knows nothing else, and forged ones, must not fill the memory. */
+const MAX_HEARD = 1024;
+
 /** Of one slot: the pull under way, and the one that begins after it. */
 interface SlotPull {
   readonly done: Promise<boolean>;
@@ -56,6 +60,8 @@ export class Sync {
   readonly #options: SyncOptions;
   readonly #slotPulls = new Map<number, SlotPull>();
   readonly #holds = new Set<number>();
+  /** When the origins of held messages were heard themselves, in or out of view. */
+  readonly #heardMs = new Map<Origin, number>();
   readonly #timers = new Set<() => void>();
   #pulls = 0;
   #failures = 0;
@@ -105,8 +111,12 @@ export class Sync {
     return await within(this.#options.clock, SOON_MS, this.slot(slot)) ?? false;
   }
 
-  /** A message is held in this slot: sees to it that what it waits for is fetched, or known to be nowhere. */
-  held(slot: number): void {
+  /**
+   * A message is held in this slot: sees to it that what it waits for is fetched, or known to be nowhere.
+   * @param from the relay that it came from, if that published it: it lives, though it may not be in view yet.
+   */
+  held(slot: number, from?: Origin): void {
+    if (from !== undefined) this.#heard(from);
     if (this.#holds.has(slot)) return;
     this.#holds.add(slot);
     this.#after(HOLD_ASK_MS, () => void this.#resolveHolds(slot));
@@ -130,9 +140,12 @@ export class Sync {
   async #resolveHolds(slot: number): Promise<void> {
     const { logs, clock, peers } = this.#options;
     const live = new Set(peers().map(({ origin }) => origin));
-    // An origin in view never lacks what it published, it only has not been heard; and what others said while it was
+    const recentMs = clock.nowMs() - MEMBERSHIP_TIMERS.expiryMs;
+    // An origin that lives never lacks what it published, it only has not been heard; and what others said while it was
     // there is no verdict: it may have told them since.
-    const gone = this.#missing(slot).filter(({ origin }) => !live.has(origin));
+    const gone = this.#missing(slot).filter(({ origin }) =>
+      !live.has(origin) && (this.#heardMs.get(origin) ?? -Infinity) < recentMs
+    );
     if (this.#missing(slot).length > 0 && live.size > 0 && await this.#pullSlot(slot)) {
       const still = intersection(gone, this.#missing(slot));
       if (still.length > 0) {
@@ -143,6 +156,13 @@ export class Sync {
     if (this.#missing(slot).length > 0) {
       this.#after(HOLD_RETRY_MS, () => void this.#resolveHolds(slot));
     } else this.#holds.delete(slot);
+  }
+
+  #heard(origin: Origin): void {
+    this.#heardMs.delete(origin);
+    this.#heardMs.set(origin, this.#options.clock.nowMs());
+    if (this.#heardMs.size <= MAX_HEARD) return;
+    for (const oldest of this.#heardMs.keys()) return void this.#heardMs.delete(oldest);
   }
 
   #places(slots: readonly number[]): ReadonlyMap<number, Vector> {

@@ -172,3 +172,14 @@ Deno.test("a publisher waits for a silent peer a quarter of a second, and the ne
   assert.equal(asked.length, 1);
   sync.close();
 });
+
+Deno.test("an origin that was heard itself is not out of view for good: what others lack is no verdict yet", async () => {
+  const { clock, logs, sync } = setUp({ one: empty });
+  assert.equal(logs.append(message(A, 3)), "held");
+  sync.held(SLOT, A);
+  await pass(clock, 1700);
+  assert.equal(logs.vectorOf(SLOT).get(A) ?? 0, 0);
+  await pass(clock, 600);
+  assert.equal(logs.vectorOf(SLOT).get(A), 3);
+  sync.close();
+});
