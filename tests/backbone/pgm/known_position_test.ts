@@ -72,6 +72,29 @@ Deno.test("from a known position nothing is missed, though its first packets wer
   }
 });
 
+Deno.test("whenever the position is told: in order, and what is missing after it was announced", () => {
+  for (const seed of seeds(300, 30_000)) {
+    const { clock, source, receiver, random, send, numbers, lost } = lan(seed);
+    const loss = dropper({ data: 0.4, repair: 0.4, nak: 0.2, control: 0.4 }, random);
+    const { position } = source.session;
+    for (let toldIn = Math.floor(random() * 30); toldIn > -30; toldIn--) {
+      if (toldIn === 0) receiver.startAt(source.gsi, position);
+      send(1, loss);
+    }
+    clock.advance(2 * TIMING.windowMs);
+    send(1);
+    clock.advance(TIMING.windowMs);
+    const received = numbers();
+    deepEqual(received, [...new Set(received)].sort((a, b) => a - b), `seed ${seed}`);
+    // Without packing a number is its packet's.
+    const told = lost().flatMap(({ from, to }) => upTo(from, to));
+    const missing = upTo(position, source.session.position - 1).filter((n) =>
+      !received.includes(n)
+    );
+    deepEqual(told.toSorted((a, b) => a - b), missing, `seed ${seed}`);
+  }
+});
+
 Deno.test("what was lost at a known position is found though nothing follows it", () => {
   const { clock, source, receiver, send, numbers } = lan();
   const { position } = source.session;
