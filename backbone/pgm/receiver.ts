@@ -151,6 +151,7 @@ export class Receiver implements Holder {
     }
     this.#heardMs = nowMs;
     this.#spmSqn = spm.sqn;
+    if (this.#nla === undefined) this.#requests.resume(nowMs);
     this.#nla = spm.nla;
     this.#tagged = spm.tagged.includes(this.#options.gsi);
     this.#follow(trail, lead, nowMs);

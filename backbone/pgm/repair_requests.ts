@@ -72,6 +72,8 @@ export class RepairRequests {
   #reorderedMs = -Infinity;
   #askedMs = -Infinity;
   #wakeMs = Infinity;
+  /** Some that are due have to wait until others are there, or until it is known whom to ask. */
+  #isHeldBack = false;
 
   constructor(options: RequestsOptions) {
     this.#options = options;
@@ -109,7 +111,14 @@ export class RepairRequests {
       measure(this.#toData, request, nowMs);
     }
     this.#order.forget(sqn);
+    if (nowMs !== undefined) this.resume(nowMs);
     return this.#requests.delete(sqn);
+  }
+
+  /** More may be asked for than the last time. */
+  resume(nowMs: number): void {
+    if (!this.#isHeldBack) return;
+    this.#wakeMs = Math.min(this.#wakeMs, Math.max(nowMs, this.#askedMs + GATHER_MS));
   }
 
   /** The repair of a packet came. What was asked for before and is overtaken is asked for again. */
@@ -176,6 +185,7 @@ export class RepairRequests {
     const ask: number[] = [], lost: number[] = [];
     const repeatMs = this.#backoff(nowMs);
     this.#wakeMs = Infinity;
+    this.#isHeldBack = false;
     let awaited = 0, watched = 0;
     for (const [sqn, request] of this.#requests) {
       if (nowMs >= request.deadlineMs) {
@@ -187,7 +197,13 @@ export class RepairRequests {
           lost.push(sqn);
           continue;
         }
-        if (this.#expire(request, nowMs, repeatMs, awaited < most)) {
+        if (request.state === "back-off" && awaited >= most) {
+          // To look at it again and again would take our time for nothing: see {@link resume}.
+          this.#isHeldBack = true;
+          this.#wakeMs = Math.min(this.#wakeMs, request.sinceMs + TIMING.windowMs);
+          break;
+        }
+        if (this.#expire(request, nowMs, repeatMs)) {
           ask.push(sqn);
           this.#order.ask(sqn, nowMs);
         }
@@ -204,21 +220,16 @@ export class RepairRequests {
   }
 
   /** A state ends. True: ask now. */
-  #expire(request: Request, nowMs: number, repeatMs: number, mayAsk: boolean): boolean {
-    if (request.state === "back-off" && mayAsk) {
+  #expire(request: Request, nowMs: number, repeatMs: number): boolean {
+    if (request.state === "back-off") {
       request.state = "wait-ncf";
       request.askedMs = nowMs;
       request.echo = this.#options.echoes;
       request.deadlineMs = this.#wait(this.#toNcf, request, nowMs);
       return true;
     }
-    if (request.state !== "back-off") {
-      request.tries++;
-      request.deadlineMs = repeatMs;
-    } else {
-      // Enough are awaited: not at once again, or we would do nothing else.
-      request.deadlineMs = Math.max(repeatMs, nowMs + GATHER_MS);
-    }
+    request.tries++;
+    request.deadlineMs = repeatMs;
     request.state = "back-off";
     return false;
   }

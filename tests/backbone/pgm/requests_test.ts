@@ -78,6 +78,22 @@ Deno.test("what three later repairs overtook is asked for again at once, and not
   deepEqual(afterRepairs([0, 1, 2], "remove"), [], "what came by itself says nothing of repairs");
 });
 
+Deno.test("what may not be asked for yet is looked at again when it may, or is given up", () => {
+  const requests = new RepairRequests({ random, echoes: false });
+  const missing = Array.from({ length: 9 }, (_, sqn) => sqn);
+  requests.add(missing, 0);
+  deepEqual(requests.handleTimeout(5, 0, LACKS).ask, []);
+  equal(requests.nextTimeoutMs(), TIMING.windowMs);
+  requests.resume(7);
+  equal(requests.nextTimeoutMs(), 7);
+  deepEqual(requests.handleTimeout(7, 3, LACKS).ask, [0, 1, 2]);
+  equal(requests.nextTimeoutMs(), 7 + TIMING.waitMs.first);
+  requests.repaired(0, 8.5);
+  equal(requests.nextTimeoutMs(), 8.5);
+  deepEqual(requests.handleTimeout(8.5, 3, LACKS).ask, [3]);
+  deepEqual(requests.handleTimeout(TIMING.windowMs, 0, LACKS).lost, [1, 2, 3, 4, 5, 6, 7, 8]);
+});
+
 Deno.test("our own requests that come back are not those of others", () => {
   const requests = new RepairRequests({ random, echoes: true });
   for (let sqn = 1; sqn < 200; sqn++) {
