@@ -20,7 +20,7 @@ export function judge(ledger: Ledger): Violation[] {
     violations.push({ rule: "invented", ...(subscriber ? { subscriber } : {}), atMs, what });
   });
   const excuses = new Excuses(ledger);
-  judgeStands(ledger, violations);
+  judgeStands(ledger, known, violations);
   judgeAnswers(ledger, excuses, violations);
   judgeKeys(ledger, known, excuses, violations);
   const byChannel = Map.groupBy(known.values(), ({ publish }) => publish.channel);
@@ -34,18 +34,21 @@ export function judge(ledger: Ledger): Violation[] {
 /** Relays that hear a channel have the same of it. */
 function judgeStands(
   { stands, publishes, retention, endMs }: Ledger,
+  known: ReadonlyMap<string, Known>,
   violations: Violation[],
 ): void {
   const published = Map.groupBy(publishes, ({ channel }) => channel);
+  // One that states an order may lie beside a log that had given it up, where only peers see it.
+  const ordered = new Set(publishes.filter(({ after }) => after).map(({ data }) => data));
+  const free = (id: string) => !ordered.has(known.get(id)?.publish.data ?? "");
   const hearers = stands.filter(({ hears }) => hears);
   for (const [channel, [first, ...others]] of Map.groupBy(hearers, (stand) => stand.channel)) {
     // What is dropped for its number may differ: they may have got it in different order.
     const isWhole = (published.get(channel)?.length ?? 0) <= retention.maxCount;
-    const text = ({ ids, vector }: Stand) =>
-      JSON.stringify([
-        [...vector].filter(([, seq]) => seq > 0).sort(),
-        isWhole ? [...ids].sort() : [],
-      ]);
+    const text = ({ ids, vector }: Stand) => {
+      const ends = [...vector].filter(([, seq]) => seq > 0).sort();
+      return JSON.stringify([ends, isWhole ? ids.filter(free).sort() : []]);
+    };
     for (const other of others) {
       if (!first || text(first) === text(other)) continue;
       const what = `${channel}: ${first.node} ${text(first)}, ${other.node} ${text(other)}`;
