@@ -29,6 +29,7 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/ECONNREFUSED/, "nothing listens there"],
   [/ENOTFOUND|EAI_AGAIN/, "its name is not known"],
   [/timed out|timeout|ETIMEDOUT/i, `no answer within ${ANSWER_MS / 1000} s`],
+  [/^Connection is closed/, "it hung up"],
 ];
 
 /** A connection, which may be broken from the start. */
