@@ -13,8 +13,8 @@ import { Freshness } from "./freshness.ts";
 import type { Groups } from "./groups.ts";
 import type { Logs } from "./logs.ts";
 import type { CustodyView } from "./machines/custody.ts";
-import type { Peer } from "./machines/membership.ts";
-import type { Unreachable } from "./machines/staleness.ts";
+import { MEMBERSHIP_TIMERS, type Peer, type Unreachable } from "./machines/membership.ts";
+import type { Sight } from "./machines/staleness.ts";
 import { Pace } from "./pace.ts";
 import type { Peers } from "./peers.ts";
 import type { Digest } from "./protocol/frames.ts";
@@ -60,6 +60,9 @@ const HAND_OVER_MS = 2000;
 /** Between two looks at that. */
 const HAND_OVER_STEP_MS = 50;
 
+/** A peer that does not hear us, or is not heard, is in touch while exchanges with it succeed: a little more than a round. */
+const OUT_OF_TOUCH_MS = 2500;
+
 /** One relay's part in the cluster. */
 export class Cluster {
   readonly exchanges: Exchanges;
@@ -67,6 +70,9 @@ export class Cluster {
   readonly #options: ClusterOptions;
   readonly #custodian: Custodian;
   readonly #pace: Pace;
+  /** When each peer in view was last known to hear us and be heard, or showed what it holds. */
+  readonly #touchMs = new Map<Origin, number>();
+  readonly #mutual = new Set<Origin>();
   #members = "";
   #started = false;
 
@@ -82,7 +88,10 @@ export class Cluster {
       settled: view.settled,
       digest: (peer, digest) => peers.digest(peer, digest),
       pull: (peer, slots, pulled) => sync.from(peer, slots, pulled),
-      synced: (origin, begunMs) => this.#custodian.synced(origin, begunMs),
+      synced: (origin, begunMs) => {
+        this.#touchMs.set(origin, Math.max(this.#touchMs.get(origin) ?? begunMs, begunMs));
+        this.#custodian.synced(origin, begunMs);
+      },
     });
     this.#custodian = new Custodian({
       ...options,
@@ -119,12 +128,8 @@ export class Cluster {
     if (!view.isSettled) return;
     this.#custodian.follow(view.peers);
     this.#tag();
-    this.freshness.follow({
-      inView: view.peers.length,
-      unreachable: view.unreachable,
-      hasCustodian: (group) => this.custody.ready(group).length > 0,
-    });
-    const members = view.peers.map(({ origin, hears }) => origin + hears.join()).join("\n");
+    this.freshness.follow(this.#sight());
+    const members = view.peers.map(({ origin, mutual }) => origin + mutual).join();
     if (members === this.#members) return;
     this.#members = members;
     this.exchanges.prod();
@@ -140,6 +145,8 @@ export class Cluster {
   /** A peer left the view. */
   left(origin: Origin): void {
     this.exchanges.forget(origin);
+    this.#touchMs.delete(origin);
+    this.#mutual.delete(origin);
   }
 
   /** A group is heard from now on. */
@@ -166,6 +173,32 @@ export class Cluster {
 
   close(): void {
     this.exchanges.close();
+  }
+
+  /** Whom this relay sees, and whom it hears but is out of touch with: a cut may go one way. */
+  #sight(): Sight {
+    const { clock, view } = this.#options, nowMs = clock.nowMs();
+    const lost: Unreachable[] = [];
+    for (const { origin, node, mutual } of view.peers) {
+      this.#follow(origin, mutual, nowMs);
+      const heardMs = this.#touchMs.get(origin) ?? nowMs;
+      if (nowMs - heardMs >= OUT_OF_TOUCH_MS) lost.push({ origin, node, heardMs });
+    }
+    return {
+      inView: view.peers.length - lost.length,
+      unreachable: [...view.unreachable, ...lost],
+      hasCustodian: (group) => this.custody.ready(group).length > 0,
+    };
+  }
+
+  #follow(origin: Origin, mutual: boolean, nowMs: number): void {
+    if (mutual) {
+      this.#mutual.add(origin);
+      this.#touchMs.set(origin, nowMs);
+    } else if (this.#mutual.delete(origin)) {
+      // Who says that it does not hear us has not for so long.
+      this.#touchMs.set(origin, nowMs - MEMBERSHIP_TIMERS.expiryMs);
+    } else if (!this.#touchMs.has(origin)) this.#touchMs.set(origin, nowMs);
   }
 
   #isHeldByOthers(): boolean {

@@ -9,7 +9,6 @@ import type { Clock } from "../backbone/clock.ts";
 import type { Groups } from "./groups.ts";
 import { Custody, type CustodyOutput, type CustodyView } from "./machines/custody.ts";
 import type { Peer } from "./machines/membership.ts";
-import type { Announcement } from "./protocol/announcement.ts";
 import type { Origin } from "./protocol/message.ts";
 import type { RelayLog } from "./relay.ts";
 
@@ -21,7 +20,7 @@ export interface CustodianOptions {
   /** Whether a relay is known to lack nothing of what this one holds of a group. */
   readonly covers: (origin: Origin, group: Group) => boolean;
   /** Fetches whatever a peer has beyond this relay, and then calls {@link Custodian.synced}; false if it does not answer. */
-  readonly exchange: (peer: Announcement) => Promise<boolean>;
+  readonly exchange: (peer: Peer) => Promise<boolean>;
   /** What this relay is ready for has changed. */
   readonly changed: () => void;
   readonly log: RelayLog;
@@ -40,7 +39,7 @@ export class Custodian implements CustodyView {
   /** Groups to be heard whose join failed, and peers that did not answer: when to try again. */
   readonly #retryMs = new Map<Group | Origin, number>();
   readonly #syncing = new Set<Origin>();
-  #peers: readonly Announcement[] = [];
+  #peers: readonly Peer[] = [];
   #hadCompany = false;
   /** Since when some group has lacked a ready custodian; undefined: none does. */
   #lackingMs: number | undefined;
@@ -142,7 +141,7 @@ export class Custodian implements CustodyView {
     }
   }
 
-  async #syncWith(peer: Announcement): Promise<void> {
+  async #syncWith(peer: Peer): Promise<void> {
     const { origin } = peer, { exchange, clock } = this.#options;
     this.#syncing.add(origin);
     const answered = await exchange(peer);

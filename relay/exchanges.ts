@@ -10,6 +10,7 @@ import type { GroupTable } from "../backbone/registry/group_table.ts";
 import type { Logs } from "./logs.ts";
 import { AntiEntropy, type Holdings } from "./machines/anti_entropy.ts";
 import type { CustodyView } from "./machines/custody.ts";
+import type { Peer } from "./machines/membership.ts";
 import type { Announcement } from "./protocol/announcement.ts";
 import type { Digest, DigestEntry } from "./protocol/frames.ts";
 import type { Origin, Vector } from "./protocol/message.ts";
@@ -27,7 +28,7 @@ export interface ExchangesOptions {
   /** The groups heard now. */
   readonly hears: () => readonly Group[];
   /** The peers in view now. */
-  readonly peers: () => readonly Announcement[];
+  readonly peers: () => readonly Peer[];
   /** Resolves once the view has settled. */
   readonly settled: Promise<void>;
   /** Tells one peer and resolves with what it tells; rejects when it does not answer. */
@@ -122,7 +123,14 @@ export class Exchanges {
   /** The same with every peer in view; true if all of them have answered. */
   async withAll(): Promise<boolean> {
     await this.#options.settled;
-    const answered = await Promise.all(this.#options.peers().map((peer) => this.with(peer)));
+    const { peers } = this.#options;
+    const answered = await Promise.all(
+      peers().map(async (peer) => {
+        const done = await this.with(peer);
+        // Nobody waits for one that has left meanwhile.
+        return done || !peers().some(({ origin }) => origin === peer.origin);
+      }),
+    );
     return answered.every((one) => one);
   }
 
@@ -178,12 +186,12 @@ export class Exchanges {
     return answered.length === 0 || answered.some((one) => one);
   }
 
-  /** The custodians of what this relay holds or hears. */
-  #targets(): Announcement[] {
+  /** The custodians of what this relay holds or hears, and whoever is not heard or does not hear it. */
+  #targets(): Peer[] {
     const { hears, custody, peers } = this.#options;
     const groups = new Set([...hears(), ...this.heldGroups]);
     const custodians = new Set([...groups].flatMap((group) => custody.custodians(group)));
-    return peers().filter(({ origin }) => custodians.has(origin));
+    return peers().filter(({ origin, mutual }) => !mutual || custodians.has(origin));
   }
 
   async #exchange(peer: Announcement): Promise<boolean> {

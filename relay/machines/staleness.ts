@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Origin } from "../protocol/message.ts";
+import type { Unreachable } from "./membership.ts";
 
 /** How long nobody needs to be told: with what it takes to notice, it keeps silence under 5 s. */
 const STALE_MS = 3000;
@@ -13,16 +13,11 @@ const STALE_MS = 3000;
 /** After this a majority takes those whom nobody reaches for dead: a host that lost power refuses no connection. */
 const GIVE_UP_MS = 60_000;
 
-/** A relay that vanished without a goodbye and does not answer. */
-export interface Unreachable {
-  readonly origin: Origin;
-  readonly heardMs: number;
-}
-
 /** What this relay sees. */
 export interface Sight {
   /** How many other relays are in view. */
   readonly inView: number;
+  /** Those that vanished without a goodbye and do not answer, or that do not hear this relay. */
   readonly unreachable: readonly Unreachable[];
   /** Whether a ready custodian of the group is in view, or is this relay. */
   readonly hasCustodian: (group: number) => boolean;

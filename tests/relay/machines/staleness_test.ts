@@ -4,7 +4,7 @@ import { type Sight, Staleness } from "../../../relay/machines/staleness.ts";
 const calm: Sight = { inView: 2, unreachable: [], hasCustodian: () => true };
 
 function missing(heardMs: number, more: Partial<Sight> = {}): Sight {
-  return { ...calm, unreachable: [{ origin: "x", heardMs }], ...more };
+  return { ...calm, unreachable: [{ origin: "x", node: "x", heardMs }], ...more };
 }
 
 /** A machine that hears group 1, synced, from 0 on. */
