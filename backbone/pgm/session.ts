@@ -124,7 +124,9 @@ export class PgmSession {
 
   /** Hears the stream of `gsi` here from `position` on: see {@link Listener.startAt}. Heeded only while it listens. */
   startAt(gsi: number, position: number, nowMs: number): void {
-    this.#listener.startAt({ ...this.#options.stream, gsi }, position, nowMs);
+    const { stream } = this.#options;
+    // Our own is not heard.
+    if (gsi !== stream.gsi) this.#listener.startAt({ ...stream, gsi }, position, nowMs);
   }
 
   /** Forgets the others and hears them no more. */

@@ -171,8 +171,11 @@ Deno.test("a stream that is never heard is asked after ever more seldom, and for
   ok(receiver.counters.spmr_sent - asked <= 1);
 });
 
-Deno.test("a receiver that does not listen takes no position", () => {
+Deno.test("a receiver that does not listen takes no position, and nobody takes one of its own stream", () => {
   const { clock, source, receiver, send, numbers } = lan();
+  source.startAt(source.gsi, 5);
+  clock.advance(50);
+  equal(source.counters.spmr_sent, 0);
   receiver.session.deafen();
   receiver.startAt(source.gsi, BEFORE);
   receiver.session.listen();

@@ -87,9 +87,13 @@ class World {
   run(): { readonly isLossy: boolean; readonly acknowledged: number } {
     const { nodes, messages, trouble } = this.#schedule;
     this.#network.faults = this.#faults();
-    // Let everybody find everybody: what is sent before a source is known may be missed without a word.
+    // Let everybody find everybody: what is sent before a source is known may be missed without a word. Whom the losses hide
+    // all the same is told by its position.
     this.#present.forEach((node) => node.send(new Uint8Array()));
     this.#clock.advance(1_000);
+    for (const { gsi, session } of this.#present) {
+      this.#present.forEach((node) => node.startAt(gsi, session.position));
+    }
     for (let i = 0; i < messages; i++) {
       if (i === trouble?.atMessage) this.#make(trouble);
       this.#send(Math.floor(this.#random() * nodes));
