@@ -11,6 +11,10 @@ import type { Ledger, Publish } from "./cluster_ledger.ts";
 import { ClusterWorld, type PublishOptions } from "./cluster_world.ts";
 import { seededRandom } from "./random.ts";
 
+/** What a channel keeps. A group is heard as long after its last reader: mostly to the end, or not so long. */
+const LONG = { maxCount: 1000, maxAgeMs: 300_000 };
+const SHORT = { maxCount: 1000, maxAgeMs: 9_000 };
+
 /** How long things happen, and how long nothing does afterwards, in milliseconds. */
 const BUSY_MS = 20_000;
 const QUIET_MS = 12_000;
@@ -37,9 +41,7 @@ class Life {
   constructor(seed: number, kind: Kind) {
     this.#kind = kind;
     const dice = this.#dice = new Dice(seededRandom(seed * 31 + KINDS.indexOf(kind)));
-    const retention = dice.chance(0.2)
-      ? { maxCount: 5, maxAgeMs: 300_000 }
-      : { maxCount: 1000, maxAgeMs: 300_000 };
+    const retention = dice.pick([LONG, LONG, LONG, { ...LONG, maxCount: 5 }, SHORT]);
     const stored = kind === "tables" || kind === "everything";
     this.world = new ClusterWorld({ seed, machines: dice.pick([3, 4, 4, 5]), retention, stored });
     this.#faults = new Faults(this.world, dice, BUSY_MS);
@@ -61,13 +63,14 @@ class Life {
     await this.#settle();
   }
 
-  /** One that stays on each machine as long as that lives, and three that move. */
+  /** One that stays on each machine as long as that lives, and three that move; or so few that custodians alone hear most. */
   #subscribe(): void {
     const { world } = this;
-    for (const { number } of world.machines) {
+    const few = this.#dice.chance(0.5);
+    for (const { number } of few ? world.machines.slice(0, 1) : world.machines) {
       this.world.clock.after(this.#dice.roll() * 1000, () => world.subscribe(CHANNELS, number));
     }
-    for (let i = 0; i < 3; i++) {
+    for (let i = 0; i < (few ? 1 : 3); i++) {
       const channels = CHANNELS.filter(() => this.#dice.chance(0.5));
       const options = { keepsIds: this.#dice.chance(0.3), slow: this.#dice.pick([0, 0, 0.2]) };
       const wanted = channels.length > 0 ? channels : ["a{t}"];
