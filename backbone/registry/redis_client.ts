@@ -29,8 +29,11 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/ECONNREFUSED/, "nothing listens there"],
   [/ENOTFOUND|EAI_AGAIN/, "its name is not known"],
   [/timed out|timeout|ETIMEDOUT/i, `no answer within ${ANSWER_MS / 1000} s`],
-  [/^Connection is closed/, "it hung up"],
+  [/UnknownIssuer|certificate/i, "its certificate is not trusted: name its authority in DENO_CERT"],
 ];
+
+/** What the library says of every question that a broken connection leaves unanswered. */
+const CLOSED = "Connection is closed.";
 
 /** A connection, which may be broken from the start. */
 export class RedisClient {
@@ -120,7 +123,7 @@ function explain(error: unknown, cause: unknown): string {
   for (const [pattern, words] of WORDS) {
     if (texts.some((text) => pattern.test(text))) return words;
   }
-  return texts.findLast((text) => text !== "") ?? "it failed";
+  return texts.findLast((text) => text !== "" && text !== CLOSED) ?? "it hung up";
 }
 
 function messageOf(error: unknown): string {
