@@ -7,6 +7,7 @@ import { type BackboneEvents, type Group, lengthOf, type SqnRange } from "../bac
 import type { Clock } from "../backbone/clock.ts";
 import type { Announcer } from "./announcer.ts";
 import type { Logs } from "./logs.ts";
+import type { Peer } from "./machines/membership.ts";
 import type { Origins } from "./origins.ts";
 import { decodeAnnouncement } from "./protocol/announcement.ts";
 import { decodeMessage } from "./protocol/codec.ts";
@@ -19,6 +20,9 @@ import type { Sync } from "./sync.ts";
 /** The group of announcements. */
 export const CONTROL: Group = 0;
 
+/** How long it may take to hand over what waited behind a packet that is given up. */
+const BELATED_MS = 10;
+
 /** A LAN that brings more garbage than this often has one problem, not many. */
 const COMPLAINT_MS = 10_000;
 
@@ -28,6 +32,8 @@ export interface IntakeOptions {
   readonly sync: Sync;
   readonly announcer: Announcer;
   readonly origins: Origins;
+  /** Multicast did not bring all that a peer has: it is to be asked. */
+  readonly fetch: (peer: Peer) => void;
   readonly replication: Pick<Replication, "acknowledged">;
   /** Whether this relay is a ready custodian of a slot. */
   readonly keeps: (slot: number) => boolean;
@@ -56,6 +62,8 @@ export class Intake implements BackboneEvents {
     unrepaired: 0,
   };
   readonly #options: IntakeOptions;
+  /** Of which relays packets were given up just now, and when. */
+  readonly #lostMs = new Map<string, number>();
   #complainAgainMs = -Infinity;
 
   constructor(options: IntakeOptions) {
@@ -73,12 +81,13 @@ export class Intake implements BackboneEvents {
   }
 
   lost(group: Group, origin: string, range: SqnRange): void {
-    const { announcer, sync, log } = this.#options;
+    const { announcer, clock, fetch, log } = this.#options;
     const packets = lengthOf(range);
+    this.#noteLoss(origin, clock.nowMs());
     this.counters.unrepaired += packets;
     log("warn", "multicast lost what could not be repaired", { group, origin, packets, ...range });
     const peer = announcer.peer(origin);
-    if (peer && group !== CONTROL) void sync.from(peer, new Map(), [group]);
+    if (peer && group !== CONTROL) fetch(peer);
   }
 
   acknowledged(group: Group, origin: string, from: number, through: number): void {
@@ -90,7 +99,7 @@ export class Intake implements BackboneEvents {
     const announcement = decodeAnnouncement(payload);
     if (announcement.origin !== origin) throw new Error("announces another relay than its sender");
     origins.hear(origin, clock.nowMs());
-    announcer.heard(announcement);
+    if (!this.#isBelated(origin)) announcer.heard(announcement);
   }
 
   /** Takes what a relay has pushed by unicast, unless this one is not a ready custodian of all of it. */
@@ -101,7 +110,7 @@ export class Intake implements BackboneEvents {
   }
 
   #message(origin: string, payload: Uint8Array): void {
-    this.#options.announcer.alive(origin);
+    if (!this.#isBelated(origin)) this.#options.announcer.alive(origin);
     this.#append(decodeMessage(payload), 0);
   }
 
@@ -110,6 +119,19 @@ export class Intake implements BackboneEvents {
     const result = logs.append(message, ageMs);
     this.counters[result] += 1;
     if (result === "held") sync.held(message.slot, message.origin);
+  }
+
+  #noteLoss(origin: string, nowMs: number): void {
+    for (const [other, lostMs] of this.#lostMs) {
+      if (lostMs + BELATED_MS < nowMs) this.#lostMs.delete(other);
+    }
+    this.#lostMs.set(origin, nowMs);
+  }
+
+  /** What follows a loss at once has waited for its repair: it does not prove that the relay still lives. */
+  #isBelated(origin: string): boolean {
+    const lostMs = this.#lostMs.get(origin) ?? -Infinity;
+    return this.#options.clock.nowMs() <= lostMs + BELATED_MS;
   }
 
   #complain(group: Group, origin: string, error: unknown): void {

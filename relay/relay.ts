@@ -17,6 +17,7 @@ import { CONTROL, Intake } from "./intake.ts";
 import { Interest } from "./interest.ts";
 import { Logs, type LogsOptions } from "./logs.ts";
 import { Company } from "./machines/company.ts";
+import type { Peer } from "./machines/membership.ts";
 import { collectMetrics } from "./metrics.ts";
 import { newOrigin } from "./new_origin.ts";
 import { Origins, REMEMBER_MS } from "./origins.ts";
@@ -177,7 +178,9 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     await peers.push(inView(to), messages);
   const replication = own(new Replication({ clock, self: node.origin, ready, push }));
   const keeps = (slot: number) => cluster.keeps(slot);
-  const intake = new Intake({ clock, logs, sync, announcer, origins, replication, keeps, log });
+  const fetch = (peer: Peer) => void cluster.exchanges.with(peer);
+  const handed = { clock, logs, sync, announcer, origins, replication, fetch, keeps, log };
+  const intake = new Intake(handed);
   const warn = (advice: string) => log("warn", advice);
   const backbone = own(await open({ ...options, origin: node.origin, warn }, intake));
   const groups = own(

@@ -3,6 +3,7 @@ import { staticGroups } from "../../backbone/registry/static.ts";
 import { Announcer } from "../../relay/announcer.ts";
 import { CONTROL, Intake } from "../../relay/intake.ts";
 import { Logs } from "../../relay/logs.ts";
+import type { Peer } from "../../relay/machines/membership.ts";
 import { Origins } from "../../relay/origins.ts";
 import { encodeMessage } from "../../relay/protocol/codec.ts";
 import { encodeAnnouncement } from "../../relay/protocol/announcement.ts";
@@ -45,6 +46,9 @@ function setUp() {
   const replication = {
     acknowledged: (...range: unknown[]) => said.push(`acknowledged ${range.join(" ")}`),
   };
+  const fetched: string[] = [];
+  const fetch = ({ origin }: Peer) => void fetched.push(origin);
+  const handed = { clock, logs, sync, announcer, origins, replication, fetch, log };
   const keeps = (slot: number) => slot === message(A, 1).slot;
   return {
     clock,
@@ -53,8 +57,8 @@ function setUp() {
     origins,
     logs,
     announcer,
-    sync,
-    intake: new Intake({ clock, logs, sync, announcer, origins, replication, keeps, log }),
+    fetched,
+    intake: new Intake({ ...handed, keeps }),
   };
 }
 
@@ -91,6 +95,27 @@ Deno.test("who is heard stays in view, though its announcements are lost", async
   announcer.close();
 });
 
+Deno.test("what waited behind a loss does not prove that its sender lives", async () => {
+  const { intake, announcer, clock, logs, said } = setUp();
+  announcer.start();
+  intake.message(CONTROL, A, announced(A));
+  clock.advance(1000);
+  intake.lost(GROUP, A, { from: 1, to: 1 });
+  intake.message(GROUP, A, payload(1));
+  assert.equal(logs.vectorOf(slotOf("a")).get(A), 1);
+  clock.advance(1000);
+  await Promise.resolve();
+  await Promise.resolve();
+  assert.ok(said.includes(`left ${A}`));
+  intake.lost(CONTROL, A, { from: 1, to: 1 });
+  intake.message(CONTROL, A, announced(A));
+  assert.deepEqual(announcer.peers, []);
+  clock.advance(20);
+  intake.message(CONTROL, A, announced(A));
+  assert.equal(announcer.peers.length, 1);
+  announcer.close();
+});
+
 Deno.test("garbage and what speaks for another is dropped, and complained of now and then", () => {
   const { intake, announcer, clock, said } = setUp();
   intake.message(GROUP, A, GARBAGE);
@@ -104,14 +129,14 @@ Deno.test("garbage and what speaks for another is dropped, and complained of now
 });
 
 Deno.test("what multicast lost is told with its range, and fetched from its source", () => {
-  const { intake, announcer, details, sync } = setUp();
+  const { intake, announcer, details, fetched } = setUp();
   intake.message(CONTROL, A, announced(A));
   intake.lost(GROUP, A, { from: 0xffff_fffe, to: 1 });
   assert.equal(intake.counters.unrepaired, 4);
   assert.deepEqual(details, [
     { group: GROUP, origin: A, packets: 4, from: 0xffff_fffe, to: 1 },
   ]);
-  assert.equal(sync.counters.pulls, 1);
+  assert.deepEqual(fetched, [A]);
   announcer.close();
 });
 

@@ -23,7 +23,7 @@ function setUp(join: () => Promise<void> = () => Promise.resolve()) {
   const logs = new Logs({ clock, log: LOG_OPTIONS, maxBytes: 1_000_000 });
   const backbone = { join, leave: () => {}, send: () => 1 };
   const pulled: number[] = [], stale = new Set<number>();
-  const pull = (slot: number) => Promise.resolve(pulled.push(slot));
+  const pull = (slot: number) => Promise.resolve(pulled.push(slot) > 0);
   const common = { clock, table, logs, pull };
   const node = { id: "test", region: "r", origin: LOG_OPTIONS.self };
   const groups = new Groups({
