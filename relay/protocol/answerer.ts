@@ -44,6 +44,11 @@ export class Answerer extends Session {
     this.#deadlineMs = nowMs + HANDSHAKE_MS;
   }
 
+  /** Bytes of catch-ups on their way that the asker has not taken. */
+  get uncreditedBytes(): number {
+    return this.outbox.uncreditedBytes;
+  }
+
   /** What is asked next, oldest first. Each is answered once, in any order. */
   pollEvent(): Request | undefined {
     return this.#events.shift();

@@ -7,6 +7,7 @@ import { type PeerHandlers, Peers } from "../../relay/peers.ts";
 import { GroundwaveError } from "../../relay/protocol/errors.ts";
 import { type Digest, type Frame, FRAME_TAGS, type Hello } from "../../relay/protocol/frames.ts";
 import type { CatchUp } from "../../relay/protocol/log/catch_up.ts";
+import { CREDIT_WINDOW_BYTES } from "../../relay/protocol/outbox.ts";
 import { slotOf } from "../../relay/protocol/slot.ts";
 import type { Draft } from "../../relay/protocol/upstream.ts";
 import { WireWriter } from "../../relay/protocol/wire.ts";
@@ -421,6 +422,19 @@ Deno.test("a relay asks no more at once than its peer takes", async () => {
     const ends = await Promise.all(publishes);
     assert.equal(ends.filter((end) => end === "window_full").length, 9);
     assert.equal(ends.filter((end) => end === "closed").length, 31);
+  });
+});
+
+Deno.test("a peer that pulls much and takes nothing costs the window, and loses its session", async () => {
+  await serving(async (peer, { clock, logs }) => {
+    const data = "x".repeat(500_000), slot = slotOf("a");
+    for (let seq = 1; seq <= 100; seq++) logs.append({ ...message(B, seq), slot, data });
+    await peer.send(HELLO, { type: "pull", id: 1, ...EVERYTHING });
+    // It reads all that comes, and gives back no credit.
+    let bytes = await peer.skip(CREDIT_WINDOW_BYTES);
+    clock.advance(60_000);
+    bytes += await peer.skip(Infinity);
+    assert.ok(bytes < CREDIT_WINDOW_BYTES + 600_000, `${bytes} bytes`);
   });
 });
 

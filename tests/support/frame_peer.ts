@@ -51,6 +51,18 @@ export class FramePeer {
     return frames;
   }
 
+  /** Reads so many bytes and looks at none; how many it were before the other side closed. */
+  async skip(bytes: number): Promise<number> {
+    const buffer = new Uint8Array(64 * 1024);
+    let skipped = 0;
+    for (let length; skipped < bytes; skipped += length) {
+      const room = Math.min(buffer.length, bytes - skipped);
+      length = await this.#conn.read(buffer.subarray(0, room)).catch(() => null) ?? 0;
+      if (length === 0) break;
+    }
+    return skipped;
+  }
+
   /** Idempotent. */
   close(): void {
     if (this.#closed) return;
