@@ -17,6 +17,7 @@ import { CONTROL, Intake } from "./intake.ts";
 import { Interest } from "./interest.ts";
 import { Logs, type LogsOptions } from "./logs.ts";
 import { Company } from "./machines/company.ts";
+import { Rate } from "./machines/rate.ts";
 import type { Peer } from "./machines/membership.ts";
 import { collectMetrics } from "./metrics.ts";
 import { newOrigin } from "./new_origin.ts";
@@ -113,7 +114,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     }),
   );
   const table: GroupTable = registry?.table ?? staticGroups(options.groupCount);
-  const origins = new Origins(), company = new Company();
+  const origins = new Origins(), company = new Company(), load = new Rate(clock.nowMs());
   warnIfOpen(options);
 
   const asOfMs = () => cluster.exchanges.asOfMs;
@@ -141,7 +142,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
           holds: cluster.exchanges.heldGroups,
           ready: cluster.custody.readyGroups,
           tableHash: table.hash,
-          load: 0,
+          load: load.of(publisher.published, clock.nowMs()),
         };
       },
       send: (announcement) => void backbone.send(CONTROL, announcement),

@@ -18,8 +18,11 @@ export { ANSWER_LIMITS };
 /** A greeting or a proof is short; nothing longer is read of a stranger. */
 const HANDSHAKE_LIMITS: FrameLimits = { frameBytes: 1024, long: [], unfinishedBytes: 0 };
 
-/** Requests of one session at most that are not answered yet, and what they weigh, see {@link weightOf}. */
-export const MAX_REQUESTS = 1024;
+/**
+ * Requests of one session at most that are not answered yet, and what they weigh, see {@link weightOf}: several batches of
+ * drafts that another relay gives their place, and whatever relays ask each other besides.
+ */
+export const MAX_REQUESTS = 8192;
 export const MAX_REQUESTS_WEIGHT = 32 * 1024 * 1024;
 
 /** What a request weighs beyond the data that it carries. */
