@@ -49,6 +49,9 @@ const JITTER = 0.2;
 /** Changes of the view come in bursts: one round for all that come within this. */
 const SOON_MS = 50;
 
+/** So long a pull of the same slot from another peer is waited for, which may bring all that is lacking. */
+const OTHER_PULL_MS = 1000;
+
 /** A group is served after this long though a peer in view does not answer: as stale, and what still comes is merged then. */
 const JOIN_WAIT_MS = 5000;
 
@@ -226,7 +229,10 @@ export class Exchanges {
   }
 
   async #pull(peer: Announcement, ahead: readonly DigestEntry[]): Promise<boolean> {
-    await Promise.all(ahead.map(({ slot }) => this.#pulling.get(slot)));
+    const busy = ahead.map(({ slot }) => this.#pulling.get(slot)).filter((pull) =>
+      pull !== undefined
+    );
+    if (busy.length > 0) await within(this.#options.clock, OTHER_PULL_MS, Promise.all(busy));
     const slots = new Map<number, Vector>();
     for (const entry of ahead) {
       const start = this.#holdings.pullFrom(entry);
