@@ -34,7 +34,7 @@ export interface Draft {
   readonly key?: string;
   /** One order for all publishers of the slot that ask for it. */
   readonly order?: "total";
-  /** The level that must be reached; absent: the strongest this relay can promise now. */
+  /** The level that must be reached; absent: `replicated`, or `accepted` on a relay that has long been alone. */
   readonly ack?: AckLevel;
 }
 
@@ -159,7 +159,11 @@ export interface Metric {
 export interface Upstream {
   /** The serving relay, for people. */
   readonly node: { readonly id: string; readonly origin: string; readonly region: string };
-  /** Publishes; resolves at the level reached. @throws {GroundwaveError} `window_full`, `not_replicated`, `not_archived`, `draining`, `bad_request`. */
+  /**
+   * Publishes; resolves at the level reached.
+   * @throws {GroundwaveError} `window_full`, `key_conflict`, `unavailable`, `draining`: nothing was published. `not_replicated`,
+   * `not_archived`: it may still arrive, unless the message says otherwise.
+   */
   publish(draft: Draft): Promise<Published>;
   /** Waits until the slots are synced. @throws {GroundwaveError} `unavailable`, `draining`. */
   subscribe(request: SubscribeRequest, sink: Sink): Promise<Subscription>;

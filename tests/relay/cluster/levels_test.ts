@@ -4,6 +4,7 @@ import { judge } from "../../support/cluster_checker.ts";
 import type { Publish, Subscriber } from "../../support/cluster_ledger.ts";
 import { tell } from "../../support/cluster_violation.ts";
 import { FAIR } from "../../support/cluster_lan.ts";
+import { seeds } from "../../support/soak.ts";
 import { ClusterWorld, type WorldOptions } from "../../support/cluster_world.ts";
 
 /** Custodians are chosen and ready by then. */
@@ -117,7 +118,7 @@ Deno.test("who is cut off is told after 3 s that nobody confirmed, and it arrive
   }));
 
 Deno.test("a key is one message from every relay, also after its sequencer has crashed", async () => {
-  for (let seed = 1; seed <= 8; seed++) {
+  for (const seed of seeds(8, 300)) {
     await withWorld({ seed, machines: 4 }, async (world) => {
       const first = world.publish(0, "a", { key: "k" });
       const publishAll = () =>
@@ -145,7 +146,7 @@ Deno.test("a key is one message from every relay, also after its sequencer has c
 });
 
 Deno.test("total order is one for all readers, also when its sequencer leaves, heard by some", async () => {
-  for (let seed = 1; seed <= 8; seed++) {
+  for (const seed of seeds(8, 300)) {
     await withWorld({ seed, machines: 4 }, async (world) => {
       const readers = [0, 1, 2, 3].map((number) => world.subscribe(["a"], number).record);
       await world.run(1000);
