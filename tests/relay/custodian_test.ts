@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { Custodian } from "../../relay/custodian.ts";
 import type { Peer } from "../../relay/machines/membership.ts";
-import type { Origin } from "../../relay/protocol/message.ts";
 import { announcement } from "../support/announcement.ts";
 import { VirtualClock } from "../support/virtual_clock.ts";
 
