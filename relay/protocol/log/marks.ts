@@ -67,6 +67,8 @@ export class Marks {
   /** The lowest marked seq per origin that a peer of this vector and these marks may have. */
   heldBy(vector: Vector, lost: readonly Range[]): Map<Origin, Seq> {
     const lowest = new Map<Origin, Seq>();
+    // Digests ask this of every slot, and hardly any has marks.
+    if (this.#lost.isEmpty) return lowest;
     const may = this.#open(vector);
     for (const { origin, from, to } of lost) may.delete(origin, from, to);
     for (const { origin, from } of may.ranges()) {
