@@ -10,6 +10,8 @@ const SYMBOLS = {
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
   // Lengths and results of these fit 32 bits: they are of datagrams.
   sendto: { parameters: ["i32", "buffer", "usize", "i32", "buffer", "u32"], result: "i32" },
+  // Of a thread of its own: the others go on.
+  usleep: { parameters: ["u32"], result: "i32", nonblocking: true },
   recvfrom: { parameters: ["i32", "buffer", "usize", "i32", "buffer", "buffer"], result: "i32" },
 } as const;
 

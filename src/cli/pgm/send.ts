@@ -12,6 +12,7 @@ import { flag, integer, toggle } from "../flag.ts";
 import { type End, endOf } from "../end.ts";
 import { groupFlags, json, limits, tag, ttl } from "./flags.ts";
 import { ONLY, openToSend } from "./group.ts";
+import { FineTimer } from "./fine_timer.ts";
 import { Payloads } from "./payloads.ts";
 import { STAMP_BYTES } from "./stamp.ts";
 import { createWallClock } from "./wall_clock.ts";
@@ -22,8 +23,8 @@ const MOST_PER_TURN = 1_024;
 /** What waits in the queue only ages; this much keeps the wire busy for some milliseconds. */
 const BACKLOG_BYTES = 1 << 20;
 
-/** A timer wakes us no finer, and whoever spins instead reads requests for repairs late. */
-const TURN_MS = 1;
+/** How long what the window does not take has to wait: it opens as acknowledgements come, or as the budget refills. */
+const FULL_MS = 1;
 
 /** How long nobody must have asked for a repair after the last message, and how long that is waited for. */
 const FAREWELL_MS = { quiet: 1_000, most: 10_000 };
@@ -82,15 +83,18 @@ async function sendAll(
 ): Promise<number> {
   const payloads = new Payloads(size, createWallClock());
   const backlog = Math.max(2, Math.floor(BACKLOG_BYTES / size));
+  using timer = new FineTimer();
   const startMs = performance.now();
+  const elapsedMs = () => performance.now() - startMs;
   for (let taken = 0;;) {
     const goal = end.hasCome ? taken : count, onWire = counted(backbone, "messages_sent");
     if (onWire === goal) return taken;
-    const due = rate === 0 ? goal : 1 + Math.floor((performance.now() - startMs) * rate / 1000);
+    const due = rate === 0 ? goal : 1 + Math.floor(elapsedMs() * rate / 1000);
     const turnEnd = taken + MOST_PER_TURN;
     const most = Math.min(goal, due, onWire + backlog, turnEnd);
     while (taken < most && backbone.send(ONLY, payloads.stamped(taken))) taken++;
-    await (taken === turnEnd ? setImmediate() : setTimeout(TURN_MS));
+    const waitMs = taken < due ? FULL_MS : taken * 1000 / rate - elapsedMs();
+    await (taken === turnEnd ? setImmediate() : timer.wait(waitMs));
   }
 }
 
