@@ -85,6 +85,8 @@ export class SimulatedBackbone implements Backbone {
   readonly #joined = new Map<Group, number>();
   readonly #sources = new Map<Group, SourceStream>();
   readonly #heard = new Map<string, HeardStream>();
+  /** Its machine has lost power: what was under way is gone as well. */
+  isDark = false;
 
   constructor(
     lan: Multicast,
@@ -192,7 +194,9 @@ export class SimulatedBackbone implements Backbone {
     const { wires, endpoints } = this.#lan;
     for (const other of endpoints) {
       if (other === this || !wires.passes(this.machine, other.machine)) continue;
-      wires.clock.after(wires.delayMs(), () => other.#clock.run(() => fn(other)));
+      wires.clock.after(wires.delayMs(), () => {
+        if (!this.isDark) other.#clock.run(() => fn(other));
+      });
     }
   }
 

@@ -11,6 +11,7 @@ import type { ClusterWorld } from "./cluster_world.ts";
 export const KINDS = [
   "calm",
   "crash",
+  "power",
   "cut",
   "one way",
   "flapping",
@@ -44,14 +45,15 @@ export class Faults {
   /** Whatever is still broken, but for processes that are gone. */
   mend(): void {
     this.#world.multicast.hooks = {};
-    this.#world.tcp.wrote = undefined;
+    this.#world.tcp.wrote = this.#world.answered = undefined;
     for (const mend of this.#mends) mend();
   }
 
   /** Sees to it that things of this kind go wrong, for `forMs` from now on. */
   begin(kind: Kind): void {
     const breaks: Record<Exclude<Kind, "calm">, () => void> = {
-      crash: () => this.#crash(),
+      crash: () => this.#crash(false),
+      power: () => this.#crash(true),
       cut: () => this.#cut(),
       "one way": () => this.#cutOneWay(),
       flapping: () => this.#flap(),
@@ -65,12 +67,12 @@ export class Faults {
   }
 
   /** One after the other, with time to make each good; or not. */
-  #crash(): void {
+  #crash(dark: boolean): void {
     let ms = 1000 + this.#dice.roll() * 5000;
     const hasty = this.#dice.chance(0.2);
     while (ms < this.#forMs) {
       const machine = this.#anyone();
-      this.#world.clock.after(ms, () => this.#world.crash(machine));
+      this.#world.clock.after(ms, () => this.#world.crash(machine, dark));
       const backMs = this.#dice.pick([50, 400, 2000, 5000]);
       this.#world.clock.after(ms + backMs, () => this.#world.machine(machine).start());
       ms += hasty ? this.#dice.roll() * 4000 : backMs + REREPLICATION_MS + this.#dice.roll() * 4000;
@@ -133,7 +135,7 @@ export class Faults {
     }
   }
 
-  /** The process dies at the worst moment: a payload is out, an acknowledgement is in, a catch-up is half written. */
+  /** The process dies at the worst moment: a payload is out, an acknowledgement is in, a catch-up is half written, an answer given. */
   #failpoint(): void {
     const world = this.#world;
     for (
@@ -141,21 +143,29 @@ export class Faults {
       ms < this.#forMs;
       ms += REREPLICATION_MS + 4000
     ) {
-      const where = this.#dice.pick(["sent", "acknowledged", "wrote"] as const);
+      const where = this.#dice.pick(["sent", "acknowledged", "wrote", "answered"] as const);
       const victim = this.#anyone();
       let bytes = Math.floor(this.#dice.roll() * 2000);
       const die = (machine: number) => {
         if (machine !== victim) return;
         world.multicast.hooks = {};
-        world.tcp.wrote = undefined;
+        world.tcp.wrote = world.answered = undefined;
         world.note(`the point: ${where}`);
-        world.crash(victim);
+        world.crash(victim, where === "answered");
         this.#world.clock.after(1000, () => world.machine(victim).start());
       };
       this.#world.clock.after(ms, () => {
         if (where === "wrote") {
           world.tcp.wrote = (machine, length) => {
             if (machine === victim && (bytes -= length) < 0) die(machine);
+          };
+        } else if (where === "answered") {
+          world.answered = ({ node, answer }) => {
+            if (
+              answer && "level" in answer && answer.level === "replicated" && node === `n${victim}`
+            ) {
+              die(victim);
+            }
           };
         } else {
           world.multicast.hooks = {
@@ -193,18 +203,15 @@ export class Faults {
   }
 
   #everything(): void {
-    for (
-      const fault of [
-        this.#crash,
-        this.#cut,
-        this.#cutOneWay,
-        this.#pause,
-        this.#leave,
-        this.#tables,
-      ]
-    ) {
-      if (this.#dice.chance(0.5)) fault.call(this);
-    }
+    const faults = [
+      () => this.#crash(this.#dice.chance(0.5)),
+      () => this.#cut(),
+      () => this.#cutOneWay(),
+      () => this.#pause(),
+      () => this.#leave(),
+      () => this.#tables(),
+    ];
+    for (const fault of faults) if (this.#dice.chance(0.5)) fault();
     if (this.#dice.chance(0.3)) this.#failpoint();
   }
 

@@ -98,14 +98,19 @@ export class Machine {
     void starting.then((relay) => void (process.relay = relay));
   }
 
-  /** The process is gone from one moment to the next. */
-  kill(): void {
+  /** The process is gone from one moment to the next; with `dark` its machine as well, and nobody says so. */
+  kill(dark = false): void {
     const { process } = this;
     this.process = undefined;
     if (!process) return;
     process.clock.kill();
-    if (process.backbone) this.#options.world.multicast.endpoints.delete(process.backbone);
-    this.#options.world.tcp.died(process);
+    const { multicast, tcp } = this.#options.world;
+    if (process.backbone) {
+      process.backbone.isDark = dark;
+      multicast.endpoints.delete(process.backbone);
+    }
+    if (dark) tcp.dark(process);
+    else tcp.died(process);
   }
 
   /** Says goodbye and hands over; resolves when that is done. */

@@ -8,6 +8,7 @@ import { Dice } from "./cluster_dice.ts";
 import { CHANNELS, Faults, type Kind, KINDS, REREPLICATION_MS } from "./cluster_faults.ts";
 import { FAIR } from "./cluster_lan.ts";
 import type { Ledger, Publish } from "./cluster_ledger.ts";
+import type { SimulatedSubscriber } from "./cluster_subscriber.ts";
 import { ClusterWorld, type PublishOptions } from "./cluster_world.ts";
 import { seededRandom } from "./random.ts";
 
@@ -19,6 +20,9 @@ const SHORT = { maxCount: 1000, maxAgeMs: 9_000 };
 const BUSY_MS = 20_000;
 const QUIET_MS = 12_000;
 const MOVED_MS = 4_000;
+
+/** How likely a message that a subscriber gets is answered by it. Many get each message: there must be an end. */
+const REPLIES = 0.04;
 
 /** A keyed publish without a good answer is tried again elsewhere. */
 const RETRY_MS = 4_000;
@@ -68,50 +72,47 @@ class Life {
     const { world } = this;
     const few = this.#dice.chance(0.5);
     for (const { number } of few ? world.machines.slice(0, 1) : world.machines) {
-      this.world.clock.after(this.#dice.roll() * 1000, () => world.subscribe(CHANNELS, number));
-    }
-    for (let i = 0; i < (few ? 1 : 3); i++) {
-      const channels = CHANNELS.filter(() => this.#dice.chance(0.5));
-      const options = { keepsIds: this.#dice.chance(0.3), slow: this.#dice.pick([0, 0, 0.2]) };
-      const wanted = channels.length > 0 ? channels : ["a{t}"];
-      const moves = Array.from({ length: 3 }, () => this.#dice.roll() * BUSY_MS).sort((a, b) =>
-        a - b
-      );
-      const start = this.#dice.below(this.world.machines.length);
-      const aways = moves.map(() => this.#dice.pick([20, 500, 3000, 9000]));
-      const targets = moves.map(() => this.#dice.below(this.world.machines.length));
-      this.world.clock.after(moves[0] as number / 4, () => {
-        const subscriber = world.subscribe(wanted, start, options);
-        moves.forEach((ms, move) => {
-          this.world.clock.after(ms, () => subscriber.disconnect(aways[move] ?? 0, targets[move]));
-        });
+      world.clock.after(this.#dice.roll() * 1000, () => {
+        world.subscribe(CHANNELS, number, { heard: this.#reply });
       });
     }
+    for (let i = 0; i < (few ? 1 : 3); i++) this.#subscribeAndMove();
+  }
+
+  #subscribeAndMove(): void {
+    const { world } = this, dice = this.#dice;
+    const channels = CHANNELS.filter(() => dice.chance(0.5));
+    const wanted = channels.length > 0 ? channels : CHANNELS.slice(0, 1);
+    const pace = { keepsIds: dice.chance(0.3), slow: dice.pick([0, 0, 0.2]), heard: this.#reply };
+    const startMs = dice.roll() * BUSY_MS / 4, start = this.#anyone();
+    const moves = Array.from({ length: 3 }, () => {
+      const ms = startMs + dice.roll() * (BUSY_MS - startMs);
+      return { ms, awayMs: dice.pick([20, 500, 3000, 9000]), to: this.#anyone() };
+    });
+    world.clock.after(startMs, () => {
+      const subscriber = world.subscribe(wanted, start, pace);
+      for (const { ms, awayMs, to } of moves) {
+        world.clock.after(ms - startMs, () => subscriber.disconnect(awayMs, to));
+      }
+    });
   }
 
   #publish(): void {
     const count = this.#dice.pick([20, 60, 120]);
-    let ms = 0;
-    for (let i = 0; i < count; i++) {
-      ms = this.#dice.chance(0.5)
-        ? this.#dice.roll() * BUSY_MS
-        : ms + this.#dice.pick([0, 1, 50, 300]);
+    for (let i = 0, ms = 0; i < count; i++) {
+      const inBurst = this.#dice.chance(0.5);
+      ms = inBurst ? ms + this.#dice.pick([0, 1, 50, 300]) : this.#dice.roll() * BUSY_MS;
       this.#publishAt(Math.min(ms, BUSY_MS), i);
     }
   }
 
   #publishAt(ms: number, i: number): void {
-    const { world } = this;
-    const machine = this.#dice.below(this.world.machines.length),
-      channel = this.#dice.pick(CHANNELS);
-    const who = this.#dice.roll(),
-      follows = this.#dice.chance(0.3),
-      elsewhere = this.#dice.below(this.world.machines.length);
-    const key = this.#dice.chance(0.1) ? `k${i}` : undefined;
-    const ack = this.#dice.pick(
-      [undefined, undefined, undefined, "accepted", "replicated"] as const,
-    );
-    this.world.clock.after(ms, () => {
+    const { world } = this, dice = this.#dice;
+    const machine = this.#anyone(), elsewhere = this.#anyone(), channel = dice.pick(CHANNELS);
+    const who = dice.roll(), follows = dice.chance(0.3);
+    const key = dice.chance(0.1) ? `k${i}` : undefined;
+    const ack = dice.pick([undefined, undefined, undefined, "accepted", "replicated"] as const);
+    world.clock.after(ms, () => {
       const after = world.subscribers[Math.floor(who * world.subscribers.length)];
       const options: PublishOptions = {
         ...(follows && after ? { after } : {}),
@@ -122,6 +123,16 @@ class Life {
       if (key) this.#retry(publish, key, elsewhere, TRIES);
     });
   }
+
+  /** Now and then a subscriber answers what it has just got, by whatever relay: others may not have got it yet. */
+  readonly #reply = (after: SimulatedSubscriber, channel: string): void => {
+    if (this.#quiet || !this.#dice.chance(REPLIES)) return;
+    const machine = this.#anyone();
+    this.world.clock.after(
+      this.#dice.roll(),
+      () => this.world.publish(machine, channel, { after }),
+    );
+  };
 
   #retry(publish: Publish, key: string, machine: number, tries: number): void {
     if (tries === 0) return;
@@ -144,11 +155,15 @@ class Life {
     await world.run(QUIET_MS);
     world.note("everybody moves");
     for (const subscriber of world.subscribers) {
-      subscriber.disconnect(20, this.#dice.below(this.world.machines.length));
+      subscriber.disconnect(20, this.#anyone());
     }
     await world.run(MOVED_MS);
     noteWholes(world.ledger);
     await world.close();
+  }
+
+  #anyone(): number {
+    return this.#dice.below(this.world.machines.length);
   }
 }
 

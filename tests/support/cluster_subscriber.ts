@@ -27,6 +27,8 @@ export interface SubscriberOptions {
   readonly keepsIds?: boolean;
   /** How likely it takes nothing for a while after a message. */
   readonly slow?: number;
+  /** Called after each message that it got. */
+  readonly heard?: (subscriber: SimulatedSubscriber, channel: string) => void;
 }
 
 export class SimulatedSubscriber {
@@ -139,6 +141,7 @@ export class SimulatedSubscriber {
       if (keepsIds) this.#ids.push(id);
       else this.#moveTo(event.cursor);
       world.note(`${name} gets ${id} ${data}`);
+      this.#options.heard?.(this, channel);
     } else if (event.type === "gap") {
       const { type, channel, reason, missing, cursor } = event;
       seen.push({ type, atMs, channel, reason, missing });

@@ -36,6 +36,8 @@ export class Tcp {
   readonly wires: Wires;
   readonly #listening = new Map<string, Listening>();
   readonly #ends = new Set<End>();
+  /** Machines that are off. */
+  readonly #dark = new Set<number>();
   #lastPort = 1024;
   /** Called with who has written so many bytes over TCP: a place to die at. */
   wrote: ((machine: number, bytes: number) => void) | undefined;
@@ -60,11 +62,21 @@ export class Tcp {
     for (const end of [...this.#ends]) if (end.party === party) end.reset();
   }
 
+  /** Its machine is off: whoever is connected to it waits in vain, as whoever dials it does until it is on again. */
+  dark(party: Party): void {
+    for (const [address, listening] of this.#listening) {
+      if (listening.party === party) this.#listening.delete(address);
+    }
+    this.#dark.add(party.machine);
+    for (const end of [...this.#ends]) if (end.party === party) end.vanish();
+  }
+
   drop(end: End): void {
     this.#ends.delete(end);
   }
 
   #listen(party: Party, host: string, accept: Listening["accept"]): PeerListener {
+    this.#dark.delete(party.machine);
     const port = ++this.#lastPort;
     const address = `${host}:${port}`;
     this.#listening.set(address, { party, accept });
@@ -77,7 +89,8 @@ export class Tcp {
     const to = machineOf(host);
     const untilMs = wires.clock.nowMs() + PATIENCE_MS;
     const attempt = () => {
-      if (!wires.isOpen(party.machine, to) || !wires.isOpen(to, party.machine)) {
+      const isOpen = wires.isOpen(party.machine, to) && wires.isOpen(to, party.machine);
+      if (!isOpen || this.#dark.has(to)) {
         if (wires.clock.nowMs() < untilMs) return void wires.clock.after(AGAIN_MS, attempt);
         return party.clock.run(() => reject(new Error("nobody answers")));
       }
@@ -178,6 +191,13 @@ class End implements ByteConn {
   /** The other side has read something: there is room again. */
   taken(): void {
     if (this.#wakeWriter) this.party.clock.run(() => this.#wakeWriter?.());
+  }
+
+  /** Its machine has lost power: nothing more comes of it, not even a word that it is gone. */
+  vanish(): void {
+    this.#closed = true;
+    this.#outgoing.length = 0;
+    this.#tcp.drop(this);
   }
 
   #end(how: "fin" | "reset"): void {

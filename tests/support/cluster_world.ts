@@ -14,7 +14,7 @@ import { Multicast } from "./cluster_backbone.ts";
 import { Wires } from "./cluster_lan.ts";
 import { type Fault, type Ledger, newLedger, type Publish } from "./cluster_ledger.ts";
 import { Machine } from "./cluster_machine.ts";
-import { SimulatedSubscriber } from "./cluster_subscriber.ts";
+import { SimulatedSubscriber, type SubscriberOptions } from "./cluster_subscriber.ts";
 import { runUntil } from "./cluster_time.ts";
 import { Tables } from "./cluster_tables.ts";
 import { Tcp } from "./cluster_transport.ts";
@@ -53,6 +53,8 @@ export class ClusterWorld {
   readonly ledger: Ledger;
   /** What happened, a line each: the same for the same seed. */
   readonly trace: string[] = [];
+  /** Called when a publisher has its answer: a place to die at. */
+  answered: ((publish: Publish) => void) | undefined;
   #published = 0;
 
   constructor({ seed, machines, retention, groupCount = 4, stored = false }: WorldOptions) {
@@ -92,7 +94,7 @@ export class ClusterWorld {
   subscribe(
     channels: readonly string[],
     machine: number,
-    options: { readonly keepsIds?: boolean; readonly slow?: number } = {},
+    options: Pick<SubscriberOptions, "keepsIds" | "slow" | "heard"> = {},
   ): SimulatedSubscriber {
     const name = `s${this.subscribers.length}`;
     const subscriber = new SimulatedSubscriber({ world: this, name, channels, ...options });
@@ -129,17 +131,18 @@ export class ClusterWorld {
         : { atMs, id: answer.id, level: answer.ack };
       const said = answer instanceof GroundwaveError ? answer.code : `${answer.id} ${answer.ack}`;
       this.note(`${machine.name} answers ${data} on ${channel}: ${said}`);
+      this.answered?.(publish);
     });
     return publish;
   }
 
-  /** The relay's process dies, and its machine lives on. */
-  crash(number: number): void {
+  /** The relay's process dies, and its machine lives on; or that loses power, `dark`. */
+  crash(number: number, dark = false): void {
     const machine = this.machine(number);
     if (!machine.isUp) return;
     this.fault("crash", machine.name).toMs = this.clock.nowMs();
-    this.note(`${machine.name} crashes`);
-    machine.kill();
+    this.note(`${machine.name} ${dark ? "goes dark" : "crashes"}`);
+    machine.kill(dark);
     for (const subscriber of this.subscribers) subscriber.lost(machine);
   }
 
