@@ -29,6 +29,9 @@ export class SlotGroups implements Version {
   readonly #view: DataView;
 
   private constructor(epoch: number, entries: Uint8Array) {
+    if (!Number.isInteger(epoch) || epoch < 0 || epoch > LARGEST_EPOCH) {
+      throw new RangeError("its epoch is none");
+    }
     this.epoch = epoch;
     this.entries = entries;
     this.#view = new DataView(entries.buffer, entries.byteOffset, entries.byteLength);
@@ -53,9 +56,7 @@ export class SlotGroups implements Version {
    * @throws {RangeError} that says what is wrong with it.
    */
   static parse(epoch: number, entries: Uint8Array, count: number): SlotGroups {
-    if (!Number.isInteger(epoch) || epoch < 1 || epoch > LARGEST_EPOCH) {
-      throw new RangeError("its epoch is none");
-    }
+    if (!(epoch >= 1)) throw new RangeError("its epoch is none");
     if (entries.length !== ENTRIES_BYTES) {
       throw new RangeError(`it has ${entries.length} bytes, not ${ENTRIES_BYTES}`);
     }
@@ -74,7 +75,7 @@ export class SlotGroups implements Version {
     return this.#view.getUint16(2 * slot);
   }
 
-  /** The next version, with some slots elsewhere. */
+  /** The next version, with some slots elsewhere. @throws {RangeError} if there can be none after this one. */
   moved(moves: ReadonlyMap<number, Group>): SlotGroups {
     return SlotGroups.of(this.epoch + 1, (slot) => moves.get(slot) ?? this.groupOf(slot));
   }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Finding } from "../../src/cli/doctor/finding.ts";
 import { run } from "../../src/cli/program.ts";
 import { freePort } from "../support/free_port.ts";
-import { freeTcpPort, startRedis, startRedisCluster } from "../support/redis_server.ts";
+import { freeTcpPort, redisTest, startRedis, startRedisCluster } from "../support/redis_server.ts";
 import { fakeTerminal } from "../support/terminal.ts";
 
 /** What the doctor says of a Redis, as `about state` and in full. */
@@ -15,11 +15,6 @@ async function look(url: string) {
   const findings = all.filter(({ about }) => about.startsWith("redis "));
   const said = findings.map(({ about, state }) => `${about.slice(6)} ${state}`);
   return { code, said, text: JSON.stringify(findings) };
-}
-
-/** The library lets go of its sockets a moment after it was told to. */
-function redisTest(name: string, fn: () => Promise<void>): void {
-  Deno.test({ name, fn, sanitizeOps: false, sanitizeResources: false });
 }
 
 redisTest("a sound Redis, alone or as a Cluster, is found sound", async () => {

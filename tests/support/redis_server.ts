@@ -21,6 +21,11 @@ export interface RedisServer {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** A test that dials Redis: the library lets go of its sockets and timers a moment after it was told to. */
+export function redisTest(name: string, fn: () => Promise<void>): void {
+  Deno.test({ name, fn, sanitizeOps: false, sanitizeResources: false });
+}
+
 /** Starts a server with further configuration, such as `["--requirepass", "secret"]`. */
 export async function startRedis(args: readonly string[] = []): Promise<RedisServer> {
   const dir = await Deno.makeTempDir({ prefix: "groundwave-redis-" });

@@ -89,6 +89,7 @@ Deno.test("what is no table is refused", () => {
   for (const [name, epoch, text] of cases) {
     throws(() => SlotGroups.parse(epoch, text, 4), RangeError, name);
   }
+  throws(() => initial.at(2 ** 48).moved(new Map()), RangeError, "the last epoch");
   const parsed = SlotGroups.parse(7, bytes(), 4);
   deepEqual([parsed.epoch, parsed.hash], [7, initial.hash]);
   notEqual(parsed.moved(new Map([[0, 2]])).hash, initial.hash);

@@ -8,6 +8,7 @@ import {
   eventually,
   freeTcpPort,
   type RedisServer,
+  redisTest,
   startRedis,
   startRedisCluster,
   startRedisSentinel,
@@ -21,11 +22,6 @@ function storeOf(url: string): RedisStore & Disposable {
   const options = { url: parseRedisUrl(url), cluster: "test", count: COUNT, clock: systemClock };
   const store = new RedisStore(options);
   return Object.assign(store, { [Symbol.dispose]: () => store.close() });
-}
-
-/** The library lets go of its sockets and timers some milliseconds after it was told to, and does not say when it has. */
-function redisTest(name: string, fn: () => Promise<void>): void {
-  Deno.test({ name, fn, sanitizeOps: false, sanitizeResources: false });
 }
 
 /** Why a store cannot be read. */
