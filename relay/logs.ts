@@ -12,6 +12,8 @@ export interface LogsOptions {
   readonly log: LogOptions;
   /** Bound of what all logs retain together, in bytes. */
   readonly maxBytes: number;
+  /** A log was changed, or let go. */
+  readonly changed?: (slot: number) => void;
 }
 
 /** Due logs are woken together at multiples of this: no hold or expiry needs to be more exact. */
@@ -122,6 +124,7 @@ export class Logs {
   }
 
   #settle(slot: Slot, number: number): void {
+    this.#options.changed?.(number);
     this.#account(slot);
     if (this.#bytes > this.#options.maxBytes) this.#free();
     const dueMs = slot.log.nextWakeMs();
@@ -160,6 +163,7 @@ export class Logs {
     this.#bytes -= slot.bytes;
     this.#version = Math.max(this.#version, slot.version + slot.log.version + 1);
     this.#slots.delete(number);
+    this.#options.changed?.(number);
   }
 
   #account(slot: Slot): void {
@@ -180,10 +184,11 @@ export class Logs {
   /** Drops what arrived at `ms` or before, but no more than must be; false if there was nothing. */
   #dropUntil(ms: number, targetBytes: number): boolean {
     let freed = false;
-    for (const slot of this.#slots.values()) {
+    for (const [number, slot] of this.#slots) {
       while (this.#bytes > targetBytes && (slot.log.oldestMs ?? Infinity) <= ms) {
         if (slot.log.dropOldest() === 0) break;
         this.#account(slot);
+        this.#options.changed?.(number);
         freed = true;
       }
     }

@@ -7,6 +7,7 @@ import type { Backbone } from "../backbone/backbone.ts";
 import type { GroupTable } from "../backbone/registry/group_table.ts";
 import type { Registry } from "../backbone/registry/registry.ts";
 import type { Announcer } from "./announcer.ts";
+import type { Archive } from "./archive.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Groups } from "./groups.ts";
 import type { Intake } from "./intake.ts";
@@ -25,6 +26,8 @@ export interface MetricSources {
   readonly table: GroupTable;
   /** Absent with a static table. */
   readonly registry: Registry | undefined;
+  /** Absent without one. */
+  readonly archive: Archive | undefined;
   readonly groups: Groups;
   readonly logs: Logs;
   readonly sync: Sync;
@@ -50,6 +53,7 @@ export function collectMetrics(from: MetricSources): readonly Metric[] {
     gauge("relay_publishes_pending", "Publishes that wait for a custodian.", replication.pending),
     gauge("relay_subscriptions", "Open subscriptions.", upstream.subscriptions),
     ...clusterMetrics(from.cluster),
+    ...from.archive ? archiveMetrics(from.archive) : [],
     counter("relay_published_total", "Messages published here.", publisher.published),
     counter("relay_pushed_total", "Messages pushed to custodians.", replication.pushes),
     counter("relay_received_total", received, delivered, { result: "delivered" }),
@@ -87,6 +91,17 @@ function registryMetrics({ table, trouble }: Registry): Metric[] {
     gauge("redis_up", "1 while Redis answers and can be used.", trouble === undefined ? 1 : 0),
     gauge("table_moving_slots", "Slots heard in their old groups too.", table.moving),
     counter("table_moves_total", "Slots that got another group.", table.moves),
+  ];
+}
+
+function archiveMetrics({ trouble, counters }: Archive): Metric[] {
+  const { written, failures, due, waiting } = counters;
+  return [
+    gauge("archive_up", "1 while the archive can be used.", trouble === undefined ? 1 : 0),
+    gauge("archive_slots_due", "Slots whose copies may lack something.", due),
+    gauge("archive_publishes_pending", "Publishes that wait for the archive.", waiting),
+    counter("archive_written_total", "Messages written to the archive.", written),
+    counter("archive_failures_total", "Writes to the archive that failed.", failures),
   ];
 }
 

@@ -27,6 +27,11 @@ export class Origins {
     if (this.#heardMs.size > MAX_ORIGINS) this.#dropOldest();
   }
 
+  /** How many are known, give or take those whose day is over. */
+  get size(): number {
+    return this.#heardMs.size;
+  }
+
   /** Whether `origin` was heard of within a day. */
   knows(origin: Origin, nowMs: number): boolean {
     const heardMs = this.#heardMs.get(origin);

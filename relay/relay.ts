@@ -11,6 +11,8 @@ import { SlotGroups } from "../backbone/registry/slot_groups.ts";
 import { staticGroups } from "../backbone/registry/static.ts";
 import type { TableStore } from "../backbone/registry/table_store.ts";
 import { Announcer } from "./announcer.ts";
+import { Archive } from "./archive.ts";
+import type { ArchiveStore } from "./archives/archive_store.ts";
 import { Cluster } from "./cluster.ts";
 import { Groups } from "./groups.ts";
 import { CONTROL, Intake } from "./intake.ts";
@@ -66,6 +68,8 @@ export interface RelayOptions extends
   readonly origin?: Origin;
   /** Where the cluster keeps its table of slots and groups, this relay's to close; slot modulo pool if absent. */
   readonly tableStore?: TableStore;
+  /** Where a copy of the logs is kept, this relay's to close; nowhere if absent. */
+  readonly archive?: ArchiveStore;
   /** INTERFACE "Limits" if absent. */
   readonly retention?: Retention;
 }
@@ -92,7 +96,10 @@ const MAX_LOG_BYTES = 256 * 1024 * 1024;
 /** DESIGN "append". */
 const HOLD_MS = 4000;
 
-/** Starts a relay. Resolves once it is on the LAN; {@link Relay.settled} tells when it knows who else is. */
+/**
+ * Starts a relay. Resolves once it is on the LAN; {@link Relay.settled} tells when it knows who else is.
+ * @throws {ArchiveTrouble} if its own archive cannot be used.
+ */
 export async function startRelay(options: RelayOptions): Promise<Relay> {
   await using stack = new AsyncDisposableStack();
   const own = <T extends { close(): void | Promise<void> }>(part: T): T =>
@@ -118,7 +125,24 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   warnIfOpen(options);
 
   const asOfMs = () => cluster.exchanges.asOfMs;
-  const logs = own(new Logs(logsOptions(options, retention, asOfMs, node.origin, origins)));
+  const logs = own(
+    new Logs({
+      ...logsOptions(options, retention, asOfMs, node.origin, origins),
+      changed: (slot) => archive?.changed(slot),
+    }),
+  );
+  const archive: Archive | undefined = options.archive && own(
+    new Archive({
+      ...options,
+      self: node.origin,
+      store: options.archive,
+      logs,
+      origins,
+      leads: (slot) => ready(table.groupOf(slot))[0] === node.origin,
+      lives: (origin) => announcer.peer(origin) !== undefined,
+      follow: (slots) => interest.follow(slots),
+    }),
+  );
   const handlers: PeerHandlers = {
     digest: (from, digest) => cluster.digest(from, digest),
     push: (messages) => intake.pushed(messages),
@@ -230,20 +254,21 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     pull: (slot) => sync.slot(slot),
     ask: async (origin, draft) => await peers.publish(inView(origin), draft),
   });
-  const heart = { backbone, table, registry, groups, logs, sync, cluster };
+  const interest = own(new Interest({ clock, groups, table }));
+  const heart = { backbone, table, registry, groups, logs, sync, cluster, archive };
   const parts = { ...heart, announcer, intake, publisher, replication };
   const upstream: RelayUpstream = new RelayUpstream({
     node,
     clock,
     table,
-    interest: own(new Interest({ clock, groups, table })),
+    interest,
     logs,
-    publisher: sequencer,
+    publisher: archive ? { publish: (draft) => archive.publish(draft, sequencer) } : sequencer,
     asOfMs,
     pull: (slot) => sync.slot(slot),
     isStale: (group) => cluster.freshness.isStale(group),
     waiting: () => cluster.waiting,
-    notes: () => registry?.trouble === undefined ? [] : [`Redis: ${registry.trouble}`],
+    notes: () => notes({ Redis: registry?.trouble, archive: archive?.trouble }),
     metrics: () => collectMetrics({ ...parts, upstream }),
   });
   stack.defer(() => upstream.drain());
@@ -255,6 +280,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     announcer.changed();
   }));
   await registry?.start();
+  await archive?.start();
   await backbone.join(CONTROL);
   announcer.start();
 
@@ -287,6 +313,13 @@ function logsOptions(
   const known = (origin: string) => origins.knows(origin, clock.nowMs());
   const log = { self, ...retention, holdMs: HOLD_MS, forgetMs: REMEMBER_MS, asOfMs, known };
   return { clock, maxBytes: MAX_LOG_BYTES, log };
+}
+
+/** What is amiss, by where. */
+function notes(troubles: Readonly<Record<string, string | undefined>>): string[] {
+  return Object.entries(troubles)
+    .filter(([, trouble]) => trouble !== undefined)
+    .map(([where, trouble]) => `${where}: ${trouble}`);
 }
 
 function tableVersion({ origin, tableEpoch: epoch, tableHash: hash }: Announcement): PeerVersion {

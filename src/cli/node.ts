@@ -7,6 +7,8 @@ import type { Clock } from "../../backbone/clock.ts";
 import { type GroupKeyFile, openGroupKey } from "../../backbone/group_key.ts";
 import { RedisStore } from "../../backbone/registry/redis_store.ts";
 import type { RedisUrl } from "../../backbone/registry/redis_url.ts";
+import { type ArchiveStore, ArchiveTrouble } from "../../relay/archives/archive_store.ts";
+import { SqliteStore } from "../../relay/archives/sqlite_store.ts";
 import { type Relay, type RelayOptions, startRelay } from "../../relay/relay.ts";
 import { denoHost, serve, type Server } from "../edge/adapters/deno.ts";
 import { assets } from "../edge/assets.ts";
@@ -14,7 +16,7 @@ import { createEdge } from "../edge/edge.ts";
 import { anonymousAll } from "../edge/grants.ts";
 import { CommandError, UsageError } from "./errors.ts";
 import type { Log } from "./log.ts";
-import { clusterName } from "./node_flags.ts";
+import { type ArchivePlace, clusterName } from "./node_flags.ts";
 
 /** What an operator decides. Keys are flags, see `node_flags.ts`. */
 export interface NodeConfig {
@@ -32,6 +34,8 @@ export interface NodeConfig {
   readonly "group-key-file"?: string | undefined;
   /** Absent: slots are spread over the groups by number. */
   readonly redis?: RedisUrl | undefined;
+  /** Absent: what all nodes held is gone when all of them end. */
+  readonly archive?: ArchivePlace | undefined;
   /** Streams from one remote address; absent: unbounded. */
   readonly connectionsPerAddress?: number;
 }
@@ -59,7 +63,7 @@ export interface Node {
  * Starts relay and edge.
  *
  * @throws {UsageError} if the group key is bad.
- * @throws {CommandError} if the port or the interface cannot be had.
+ * @throws {CommandError} if the port, the interface or the archive cannot be had.
  */
 export async function startNode(config: NodeConfig, resources: NodeResources): Promise<Node> {
   await using stack = new AsyncDisposableStack();
@@ -115,8 +119,12 @@ async function openRelay(
       random: Math.random,
       wallMs: Date.now,
       ...tableStore(config, resources),
+      ...archiveStore(config),
     });
   } catch (error) {
+    if (error instanceof ArchiveTrouble) {
+      throw new CommandError(`--archive: ${error.message}`);
+    }
     if (error instanceof RangeError) {
       throw new UsageError(`--group-base and --group-count: ${error.message}`);
     }
@@ -131,6 +139,10 @@ function tableStore(
 ): Pick<RelayOptions, "tableStore"> {
   const cluster = clusterName(config);
   return url ? { tableStore: new RedisStore({ url, cluster, count, clock }) } : {};
+}
+
+function archiveStore({ archive }: NodeConfig): { archive?: ArchiveStore } {
+  return archive ? { archive: new SqliteStore(archive.path) } : {};
 }
 
 async function openEdge(

@@ -51,8 +51,28 @@ const redisUrl: Kind<RedisUrl> = {
 
 export const redis = optional(
   "URL",
-  "Redis that spreads channels over groups by load: redis://, redis+sentinel://, redis+cluster:// (none)",
+  "Redis to balance groups, redis[s]://, also +sentinel, +cluster (none)",
   redisUrl,
+);
+
+/** Where an archive is kept. */
+export interface ArchivePlace {
+  readonly kind: "sqlite";
+  readonly path: string;
+}
+
+const archivePlace: Kind<ArchivePlace> = {
+  schema: z.string().regex(/^sqlite:[^\0]{1,4096}$/).transform((place) => ({
+    kind: "sqlite" as const,
+    path: place.slice("sqlite:".length),
+  })),
+  allowed: "sqlite: and the path of a file",
+};
+
+export const archive = optional(
+  "PLACE",
+  "copy of what is held, for when all nodes end: sqlite:FILE (none)",
+  archivePlace,
 );
 
 /** Where the cluster meets: nodes with the same three hear each other. */

@@ -7,7 +7,17 @@ import { defineCommand } from "./command.ts";
 import { UsageError } from "./errors.ts";
 import { flag, oneOf, optional } from "./flag.ts";
 import { chooseInterface } from "./interface.ts";
-import { groups, host, id, interfaceAddress, log, port, redis, region } from "./node_flags.ts";
+import {
+  archive,
+  groups,
+  host,
+  id,
+  interfaceAddress,
+  log,
+  port,
+  redis,
+  region,
+} from "./node_flags.ts";
 import { runNode } from "./run_node.ts";
 
 /** INTERFACE "Limits": streams from one remote address. */
@@ -29,6 +39,7 @@ export const serve = defineCommand({
     region,
     ...groups,
     redis,
+    archive,
     anonymous: flag(
       "WHO",
       "what may be done without a token: none, subscribe or all",

@@ -33,6 +33,8 @@ export type { Appended, LogOptions, OpenOptions } from "./options.ts";
 const MAX_HOLDS = 10_000;
 const MAX_HOLD_BYTES = 16 * 1024 * 1024;
 
+const NOWHERE: Vector = new Map();
+
 /**
  * The log of one slot. All times are of one monotonic clock, in milliseconds. Only {@link SlotLog.tick} ends waits by
  * time and drops by age: call it when {@link SlotLog.nextWakeMs} says, but not before the slot is synced.
@@ -180,6 +182,28 @@ export class SlotLog {
     const start = new Map(this.#vector);
     for (const [origin, seq] of marked) start.set(origin, seq - 1);
     return start;
+  }
+
+  /** What a copy that stands at `start` lacks, in log order and as views, those kept beside the log at the end. */
+  *messagesAbove(start: Vector): Generator<Stored, void> {
+    yield* this.#timeline.messagesAbove(start);
+    for (const stored of this.#marks.beside) {
+      if (stored.message.seq > (start.get(stored.message.origin) ?? 0)) yield stored;
+    }
+  }
+
+  /** All of it but the messages, as a catch-up from nothing. */
+  outline(nowMs: number): CatchUp {
+    return {
+      slot: this.slot,
+      start: NOWHERE,
+      messages: [],
+      held: [],
+      lost: this.#marks.ranges(),
+      floors: this.#channels.floorsAbove(NOWHERE),
+      end: new Map(this.#vector),
+      idleMs: this.#origins.idleMs(nowMs),
+    };
   }
 
   /** The answer to a pull of a peer that stands at `start`. */

@@ -1,0 +1,344 @@
+/**
+ * Keeps a copy of the logs in a store, so that they and all cursors go on from it after a restart of every relay at once.
+ *
+ * A store of this relay's own gets everything as soon as it is in a log. In one that relays share each writes what it
+ * published at once, and the first ready custodian of a group every 2 s whatever is missing there, and the outlines.
+ *
+ * @module
+ */
+import type { Clock } from "../backbone/clock.ts";
+import { ArchiveCopies, type Room, type Scope } from "./archive_copies.ts";
+import { ArchiveWaiters } from "./archive_waiters.ts";
+import {
+  type ArchiveStore,
+  ArchiveTrouble,
+  type KeptSlot,
+  type SlotUpdate,
+} from "./archives/archive_store.ts";
+import { restore } from "./archives/outline.ts";
+import type { Logs } from "./logs.ts";
+import { type Origins, REMEMBER_MS } from "./origins.ts";
+import { GroundwaveError } from "./protocol/errors.ts";
+import type { CatchUp } from "./protocol/log/catch_up.ts";
+import { type Origin, parseMessageId, type Range } from "./protocol/message.ts";
+import { SLOT_COUNT } from "./protocol/slot.ts";
+import type { Draft, Published, Upstream } from "./protocol/upstream.ts";
+import { DecodeError } from "./protocol/wire.ts";
+import type { RelayLog } from "./relay.ts";
+import { within } from "./within.ts";
+
+export interface ArchiveOptions {
+  readonly clock: Clock;
+  /** Wall-clock milliseconds. */
+  readonly wallMs: () => number;
+  readonly self: Origin;
+  readonly store: ArchiveStore;
+  readonly logs: Logs;
+  readonly origins: Origins;
+  /** Whether this relay is the first ready custodian of a slot. */
+  readonly leads: (slot: number) => boolean;
+  /** Whether a relay is in view. */
+  readonly lives: (origin: Origin) => boolean;
+  /** Has this relay hear all messages of some slots. */
+  readonly follow: (slots: Iterable<number>) => Promise<unknown>;
+  readonly log: RelayLog;
+}
+
+/** What becomes due within so long is written together. */
+const BATCH_MS = 5;
+/** So much at most, so that a publisher does not wait for others' backlog. */
+const BATCH: Room & { readonly slots: number } = {
+  slots: 1024,
+  messages: 4096,
+  bytes: 4 * 1024 * 1024,
+};
+
+/** Before a store that failed is tried again. */
+const RETRY_MS = 1000;
+const ROUND_MS = 2000;
+
+/** Known origins are written again after so long: what a cursor may name is an hour short of what is remembered. */
+const HEARD_MS = 600_000;
+
+/** A relay that ends writes what is left for no longer than this. */
+const FLUSH_MS = 2000;
+
+/** The driver of an {@link ArchiveStore}. */
+export class Archive {
+  readonly #options: ArchiveOptions;
+  readonly #copies: ArchiveCopies;
+  readonly #waiters: ArchiveWaiters;
+  /** Slots whose copies may lack something; true: the outline too. */
+  readonly #due = new Map<number, boolean>();
+  /** In a shared store: slots changed since the last round, and those that this relay led then. */
+  readonly #changed = new Set<number>();
+  #led: ReadonlySet<number> = new Set();
+  #loaded = false;
+  #follows = false;
+  #trouble: string | undefined;
+  #remembered = { size: 0, atMs: -Infinity };
+  #roundAtMs = 0;
+  #running: Promise<void> | undefined;
+  #wakeAtMs = Infinity;
+  #cancel = () => {};
+  #closed = false;
+  #written = 0;
+  #failures = 0;
+
+  constructor(options: ArchiveOptions) {
+    this.#options = options;
+    this.#copies = new ArchiveCopies(options.logs);
+    this.#waiters = new ArchiveWaiters(options.clock);
+  }
+
+  /** What is wrong with the store, for people; undefined while it can be used. */
+  get trouble(): string | undefined {
+    return this.#trouble;
+  }
+
+  /** Messages written and writes failed since the start, slots that wait to be written, publishers that wait for it. */
+  get counters() {
+    const { size: due } = this.#due, { size: waiting } = this.#waiters;
+    return { written: this.#written, failures: this.#failures, due, waiting };
+  }
+
+  /**
+   * Brings into the logs what is kept, and keeps them from now on.
+   * @throws {ArchiveTrouble} if a store of its own cannot be used; a shared one is tried again.
+   */
+  async start(): Promise<void> {
+    await this.#attempt();
+    if (this.#trouble !== undefined && !this.#options.store.isShared) {
+      throw new ArchiveTrouble(this.#trouble);
+    }
+    this.#wake(this.#trouble === undefined ? BATCH_MS : RETRY_MS);
+  }
+
+  /** A log was changed. */
+  changed(slot: number): void {
+    const { isShared } = this.#options.store;
+    if (isShared) this.#changed.add(slot);
+    this.#due.set(slot, !isShared || (this.#due.get(slot) ?? false));
+    if (this.#loaded && this.#trouble === undefined) this.#wake(BATCH_MS);
+  }
+
+  /** Publishes by `upstream`, and answers `archived` only when the message is kept. */
+  async publish(draft: Draft, upstream: Pick<Upstream, "publish">): Promise<Published> {
+    if (draft.ack !== "archived") return await upstream.publish(draft);
+    if (this.#trouble !== undefined) throw unarchivable(this.#trouble);
+    if (!this.#waiters.hasRoom) throw unarchivable("too many publishes wait for it");
+    const { id, channel } = await upstream.publish({ ...draft, ack: "accepted" });
+    const place = parseMessageId(id);
+    if (!place) throw new TypeError("a publish was answered by no id");
+    if (!this.#copies.has(place)) {
+      const kept = this.#waiters.wait(place);
+      this.changed(place.slot);
+      await kept;
+    }
+    return { id, channel, ack: "archived" };
+  }
+
+  /** Writes what is left, if that can be done soon. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#cancel();
+    const flush = async () => {
+      await this.#running;
+      while (this.#due.size > 0 && this.#trouble === undefined) await this.#attempt();
+    };
+    await within(this.#options.clock, FLUSH_MS, flush());
+    this.#waiters.close();
+    await this.#options.store.close();
+  }
+
+  #wake(inMs: number): void {
+    const { clock } = this.#options, atMs = clock.nowMs() + inMs;
+    if (this.#closed || this.#running || atMs >= this.#wakeAtMs) return;
+    this.#cancel();
+    this.#wakeAtMs = atMs;
+    this.#cancel = clock.after(inMs, () => {
+      this.#wakeAtMs = Infinity;
+      this.#running = this.#attempt().finally(() => {
+        this.#running = undefined;
+        this.#wake(this.#trouble !== undefined ? RETRY_MS : this.#due.size > 0 ? 0 : ROUND_MS);
+      });
+    });
+  }
+
+  /** Does what is due; says what is wrong once, and again when it changes or is over. */
+  async #attempt(): Promise<void> {
+    const { log, store } = this.#options;
+    try {
+      if (!this.#loaded) await this.#load();
+      if (this.#options.clock.nowMs() >= this.#roundAtMs) await this.#round();
+      await this.#write();
+      if (this.#trouble !== undefined) {
+        log("info", "the archive is written again", { archive: store.name });
+      }
+      this.#trouble = undefined;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#failures += 1;
+      if (store.isShared) this.#distrust();
+      if (reason === this.#trouble) return;
+      this.#trouble = reason;
+      log("error", "the archive cannot be used", { archive: store.name, reason });
+    }
+  }
+
+  async #load(): Promise<void> {
+    const { store, logs, origins, clock, wallMs } = this.#options;
+    const { writtenMs, heardMs } = await store.open();
+    for (const [origin, ms] of heardMs) {
+      origins.hear(origin, clock.nowMs(), Math.max(0, wallMs() - ms));
+    }
+    let messages = 0;
+    for await (const kept of store.slots()) {
+      const catchUp = restored(kept, writtenMs ?? 0, wallMs());
+      logs.of(kept.slot).merge(catchUp, clock.nowMs());
+      this.#copies.stands(kept.slot, kept.vector, catchUp.lost);
+      logs.touched(kept.slot);
+      messages += kept.messages.length;
+    }
+    this.#loaded = true;
+    if (messages > 0) {
+      this.#options.log("info", "went on from the archive", { archive: store.name, messages });
+    }
+  }
+
+  async #round(): Promise<void> {
+    const { clock, store, logs, leads } = this.#options;
+    await this.#remember();
+    if (store.isShared) {
+      const led = new Set(logs.slots().filter(leads));
+      const due = [...led].filter((slot) => this.#changed.has(slot) || !this.#led.has(slot));
+      this.#changed.clear();
+      this.#led = led;
+      for (const slot of due) this.#due.set(slot, true);
+    } else void this.#follow();
+    this.#roundAtMs = clock.nowMs() + ROUND_MS;
+  }
+
+  /** What only this relay may write it has to hear. */
+  async #follow(): Promise<void> {
+    if (this.#follows) return;
+    this.#follows = true;
+    try {
+      await this.#options.follow(Array(SLOT_COUNT).keys());
+    } catch (error) {
+      this.#follows = false;
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#options.log("warn", "cannot hear all groups for the archive", { reason });
+    }
+  }
+
+  /** Also when there is nothing new: that is how a store that is gone, or has begun anew, is noticed. */
+  async #remember(): Promise<void> {
+    const { store, origins, clock, wallMs, self } = this.#options;
+    const nowMs = clock.nowMs(), { size } = origins;
+    const isDue = size !== this.#remembered.size || nowMs - this.#remembered.atMs >= HEARD_MS;
+    if (!isDue && !store.isShared) return;
+    const heardMs = new Map<Origin, number>();
+    for (const { origin, ageMs } of isDue ? origins.list(nowMs) : []) {
+      heardMs.set(origin, wallMs() - ageMs);
+    }
+    heardMs.set(self, wallMs());
+    await store.remember(heardMs, wallMs() - REMEMBER_MS, wallMs());
+    if (isDue) this.#remembered = { size, atMs: nowMs };
+  }
+
+  async #write(): Promise<void> {
+    const { clock, wallMs, logs } = this.#options;
+    const due = new Map([...this.#due].slice(0, BATCH.slots));
+    for (const slot of due.keys()) this.#due.delete(slot);
+    try {
+      await this.#look(due);
+      const time = { nowMs: clock.nowMs(), wallMs: wallMs() };
+      const room = { ...BATCH }, updates: SlotUpdate[] = [], lost = new Map<number, Lost>();
+      for (const [slot, whole] of due) {
+        const { update, isAll } = this.#copies.update(slot, this.#scope(slot, whole), room, time);
+        if (!isEmpty(update)) updates.push(update);
+        if (update.outline) lost.set(slot, logs.peek(slot)?.lost() ?? []);
+        if (!isAll) this.#again(slot, whole);
+      }
+      if (updates.length > 0) await this.#commit(updates, lost);
+    } catch (error) {
+      for (const [slot, whole] of due) this.#again(slot, whole);
+      throw error;
+    }
+  }
+
+  async #commit(updates: readonly SlotUpdate[], lost: ReadonlyMap<number, Lost>): Promise<void> {
+    const { store, wallMs } = this.#options;
+    const vectors = await store.write(updates, wallMs());
+    for (const [n, { slot, base, messages, outline, forgotten }] of updates.entries()) {
+      const vector = vectors[n] ?? new Map();
+      this.#copies.stands(slot, vector, lost.get(slot));
+      const isBehind = [...base].some(([origin, seq]) =>
+        (vector.get(origin) ?? 0) < seq && !forgotten.includes(origin)
+      );
+      // What was there is gone: all of it comes again.
+      if (isBehind) this.#again(slot, outline !== undefined);
+      else this.#written += messages.length;
+      this.#waiters.settle(slot, (place) => this.#copies.has(place));
+    }
+  }
+
+  #again(slot: number, whole: boolean): void {
+    this.#due.set(slot, whole || (this.#due.get(slot) ?? false));
+  }
+
+  /** Finds out where copies stand that others write to as well, unless all that matters is what this relay writes. */
+  async #look(due: ReadonlyMap<number, boolean>): Promise<void> {
+    const { store, self } = this.#options;
+    if (!store.isShared) return;
+    const slots = [...due].filter(([slot, whole]) =>
+      whole || !this.#copies.knows(slot) ||
+      [...this.#waiters.origins(slot)].some((origin) => origin !== self)
+    ).map(([slot]) => slot);
+    if (slots.length === 0) return;
+    const vectors = await store.vectors(slots);
+    for (const [n, slot] of slots.entries()) this.#copies.stands(slot, vectors[n] ?? new Map());
+    for (const slot of slots) this.#waiters.settle(slot, (place) => this.#copies.has(place));
+  }
+
+  #scope(slot: number, whole: boolean): Scope {
+    const { store, self, lives, origins, clock } = this.#options;
+    const awaited = this.#waiters.origins(slot);
+    return {
+      whole,
+      writes: (origin) => whole || origin === self || awaited.has(origin),
+      follows: (origin) => store.isShared && origin !== self && lives(origin),
+      knows: (origin) => origins.knows(origin, clock.nowMs()),
+    };
+  }
+
+  /** A shared store that failed may have lost anything. */
+  #distrust(): void {
+    this.#copies.clear();
+    this.#led = new Set();
+    for (const slot of this.#options.logs.slots()) this.#again(slot, false);
+  }
+}
+
+type Lost = readonly Range[];
+
+/** @throws {ArchiveTrouble} if the copy is damaged. */
+function restored(kept: KeptSlot, writtenMs: number, nowMs: number): CatchUp {
+  try {
+    return restore(kept, writtenMs, nowMs);
+  } catch (cause) {
+    if (!(cause instanceof DecodeError)) throw cause;
+    throw new ArchiveTrouble(`slot ${kept.slot} is damaged: ${cause.message}`, { cause });
+  }
+}
+
+function isEmpty({ messages, outline, forgotten }: SlotUpdate): boolean {
+  return messages.length === 0 && !outline && forgotten.length === 0;
+}
+
+function unarchivable(why: string): GroundwaveError {
+  const message = `the archive: ${why}; nothing was published`;
+  return new GroundwaveError("not_archived", message, { retryAfterS: 1 });
+}

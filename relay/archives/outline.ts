@@ -1,0 +1,90 @@
+/**
+ * From a log to its outline, all of it but the messages, and back: with the messages it is a catch-up from nothing, which a
+ * log takes as it takes a peer's.
+ *
+ * @module
+ */
+import { decodeMessage } from "../protocol/codec.ts";
+import { FrameReader } from "../protocol/frame_reader.ts";
+import { encodeFrame } from "../protocol/frame_writer.ts";
+import type { AgedMessage, CatchUp } from "../protocol/log/catch_up.ts";
+import type { Origin, Seq, Vector } from "../protocol/message.ts";
+import { mergeVectors, raise } from "../protocol/vector.ts";
+import { DecodeError } from "../protocol/wire.ts";
+import type { KeptSlot } from "./archive_store.ts";
+
+/** An outline as bytes: the frames of a catch-up. */
+export function encodeOutline(outline: CatchUp): Uint8Array<ArrayBuffer> {
+  const frames = [...encodeFrame({ type: "catch_up", id: 0, catchUp: outline })];
+  const bytes = new Uint8Array(frames.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const frame of frames) {
+    bytes.set(frame, at);
+    at += frame.length;
+  }
+  return bytes;
+}
+
+/**
+ * What a slot's log held when its copy was written last. Ages count up to `writtenMs`, those of origins up to `nowMs`: what
+ * was kept while nobody ran is kept on, and a day is a day.
+ * @throws {DecodeError} if the copy is damaged.
+ */
+export function restore(kept: KeptSlot, writtenMs: number, nowMs: number): CatchUp {
+  const outline = decodeOutline(kept);
+  const messages = kept.messages.map(({ bytes, atMs }): AgedMessage => {
+    const message = decodeMessage(bytes);
+    if (message.slot !== kept.slot) throw new DecodeError("a message is of another slot");
+    return { message, ageMs: Math.max(0, writtenMs - atMs) };
+  });
+  const end = mergeVectors(outline?.end ?? NOWHERE, kept.vector);
+  const away = Math.max(0, nowMs - writtenMs);
+  return {
+    slot: kept.slot,
+    start: NOWHERE,
+    messages,
+    held: [],
+    lost: outline?.lost ?? [],
+    floors: explain(outline, messages, end),
+    end,
+    idleMs: new Map([...end.keys()].map((origin) => [
+      origin,
+      (outline?.idleMs.get(origin) ?? 0) + away,
+    ])),
+  };
+}
+
+/**
+ * The floors of the outline, raised over what is missing beyond it: nobody knows any more whose it was, so everybody is told
+ * of a gap.
+ */
+function explain(
+  outline: CatchUp | undefined,
+  messages: readonly AgedMessage[],
+  end: Vector,
+): ReadonlyMap<string, Vector> {
+  const missing = new Map<Origin, Seq>();
+  const present = Map.groupBy(messages, ({ message }) => message.origin);
+  for (const [origin, last] of end) {
+    const seqs = new Set(present.get(origin)?.map(({ message }) => message.seq));
+    const explained = outline?.end.get(origin) ?? 0;
+    let seq = last;
+    while (seq > explained && seqs.has(seq)) seq--;
+    if (seq > explained) missing.set(origin, seq);
+  }
+  const floors = new Map([...outline?.floors ?? []].map(([name, floor]) => [name, new Map(floor)]));
+  if (missing.size === 0) return floors;
+  if (!floors.has("")) floors.set("", new Map());
+  for (const floor of floors.values()) raise(floor, missing);
+  return floors;
+}
+
+function decodeOutline({ slot, outline }: KeptSlot): CatchUp | undefined {
+  if (!outline) return undefined;
+  for (const frame of new FrameReader().push(outline)) {
+    if (frame.type === "catch_up" && frame.catchUp.slot === slot) return frame.catchUp;
+  }
+  throw new DecodeError("an outline is cut off or of another slot");
+}
+
+const NOWHERE: Vector = new Map();
