@@ -16,18 +16,20 @@ export interface HostOptions {
   readonly port: string;
 }
 
+/** Whom a host that is cut off still reaches: nobody; it does not hear others, who hear it; others do not hear it. */
+export type Cut = "both" | "deaf" | "mute";
+
 export class Host {
   readonly name: string;
   readonly address: string;
-  readonly #switchName: string;
-  readonly #port: string;
+  /** From these another process can make the same host. */
+  readonly options: HostOptions;
   readonly #children = new Set<Deno.ChildProcess>();
 
-  constructor({ name, address, switchName, port }: HostOptions) {
-    this.name = name;
-    this.address = address;
-    this.#switchName = switchName;
-    this.#port = port;
+  constructor(options: HostOptions) {
+    this.options = options;
+    this.name = options.name;
+    this.address = options.address;
   }
 
   /** Starts a program here. Its pid is the program's own. What still runs when the lab closes is killed. */
@@ -61,13 +63,38 @@ export class Host {
   }
 
   /** Pulls the cable. */
-  cut(): void {
-    shell(`ip -n ${this.#switchName} link set ${this.#port} down`);
+  unplug(): void {
+    const { switchName, port } = this.options;
+    shell(`ip -n ${switchName} link set ${port} down`);
   }
 
-  /** Plugs it in again. */
+  /**
+   * Loses at the switch what comes from here, what goes here, or both; replaces what was cut before.
+   *
+   * @param but a host that stays within reach.
+   */
+  cut(which: Cut, but?: Host): void {
+    const { port } = this.options;
+    const other = (meta: string) => but ? `${meta} != "${but.options.port}"` : "";
+    const mute = `add rule bridge ${port} cut iifname "${port}" ${other("oifname")} drop;`;
+    const deaf = `add rule bridge ${port} cut oifname "${port}" ${other("iifname")} drop;`;
+    this.#atSwitch(
+      `flush table bridge ${port}; ` +
+        `add chain bridge ${port} cut { type filter hook forward priority 0; }; ` +
+        `${which === "deaf" ? "" : mute} ${which === "mute" ? "" : deaf}`,
+    );
+  }
+
+  /** Undoes a cut, and plugs the cable in again. */
   mend(): void {
-    shell(`ip -n ${this.#switchName} link set ${this.#port} up`);
+    const { switchName, port } = this.options;
+    shell(`ip -n ${switchName} link set ${port} up`);
+    this.#atSwitch(`delete table bridge ${port}`);
+  }
+
+  /** Sends a signal to all that runs here, such as SIGSTOP. */
+  signal(signal: Deno.Signal): void {
+    shell(`ip netns pids ${this.name} | xargs -r kill -${signal.slice(3)} || :`);
   }
 
   /** Whether any socket here is a member of a multicast group. */
@@ -80,5 +107,10 @@ export class Host {
     const children = [...this.#children];
     for (const child of children) child.kill("SIGKILL");
     await Promise.all(children.map(({ status }) => status));
+  }
+
+  #atSwitch(rules: string): void {
+    const { switchName, port } = this.options;
+    shell(`ip netns exec ${switchName} nft 'add table bridge ${port}; ${rules}'`);
   }
 }

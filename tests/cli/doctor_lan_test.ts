@@ -76,7 +76,7 @@ Deno.test(
     const alone = await doctorOn(host, "--peer", "--seconds", "1");
     assert.equal(alone.code, 1);
     assert.match(about(alone.findings, /^peers$/).says, /^no other doctor heard$/);
-    host.cut();
+    host.unplug();
     const cut = await doctorOn(host, "--interface", host.address);
     assert.equal(cut.code, 1);
     assert.match(about(cut.findings, /^eth0 link$/).says, /^no carrier$/);

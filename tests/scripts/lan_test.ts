@@ -69,17 +69,61 @@ Deno.test(
   },
 );
 
-Deno.test({ name: "a host that is cut off hears nothing until it is mended", ignore }, async () => {
+Deno.test({ name: "an unplugged host hears nothing until it is mended", ignore }, async () => {
   await using lab = await Lab.open(2);
   const [one, two] = lab.hosts;
   ok(one && two);
   const heard = outputOf(run(two, LISTEN));
   await hearing(two);
-  two.cut();
+  two.unplug();
   await outputOf(run(one, SEND, GROUP, "a"));
   two.mend();
   await outputOf(run(one, SEND, GROUP, "end"));
   equal(await heard, "end");
+});
+
+Deno.test({ name: "a cut goes both ways or one, and may spare a host", ignore }, async () => {
+  await using lab = await Lab.open(3);
+  const [one, two, three] = lab.hosts;
+  ok(one && two && three);
+  const heard = [two, three].map((host) => outputOf(run(host, LISTEN)));
+  await Promise.all([hearing(two), hearing(three)]);
+  const send = (host: Host, text: string) => outputOf(run(host, SEND, GROUP, text));
+  one.cut("mute", three);
+  await send(one, "a");
+  one.cut("mute");
+  await send(one, "b");
+  one.cut("deaf");
+  await send(one, "c");
+  one.mend();
+  two.cut("deaf");
+  await send(one, "d");
+  two.cut("both");
+  await send(one, "e");
+  two.mend();
+  await send(one, "end");
+  equal((await Promise.all(heard)).join(), "cend,acdeend");
+});
+
+Deno.test({ name: "what runs on a host is stopped, goes on, and is killed", ignore }, async () => {
+  await using lab = await Lab.open(2);
+  const [one, two] = lab.hosts;
+  ok(one && two);
+  const stopped = one.spawn(["sh", "-c", "sleep 600"]), other = two.spawn(["sleep", "600"]);
+  const state = () => shell(`cut -d' ' -f3 /proc/${stopped.pid}/stat`).trim();
+  const until = async (wanted: string) => {
+    while (state() !== wanted) await new Promise((resolve) => setTimeout(resolve, 5));
+  };
+  await until("S");
+  one.signal("SIGSTOP");
+  await until("T");
+  one.signal("SIGCONT");
+  await until("S");
+  one.signal("SIGKILL");
+  equal((await stopped.status).signal, "SIGKILL");
+  other.kill("SIGTERM");
+  equal((await other.status).signal, "SIGTERM", "it was another host's");
+  one.signal("SIGKILL");
 });
 
 Deno.test({ name: "two labs are apart, and nothing of a closed one is left", ignore }, async () => {
