@@ -218,6 +218,20 @@ Deno.test("requests that are not answered are bounded on both sides", () => {
   assert.match(endOf(answerer) ?? "", /too much/);
 });
 
+Deno.test("who sends a byte now and then says nothing", () => {
+  const { asker, answerer } = newSession(), random = seededRandom(1);
+  asker.ask({ type: "ping" }, 0);
+  while (carry(asker, answerer, random) || carry(answerer, asker, random));
+  for (let nowMs = 1000; nowMs < 4000; nowMs += 1000) asker.handleBytes(Uint8Array.of(0), nowMs);
+  assert.equal(asker.nextTimeoutMs(), 5000);
+  for (let byte = 0; byte < 3; byte++) answerer.handleBytes(Uint8Array.of(0), 59_000);
+  assert.equal(answerer.nextTimeoutMs(), 60_000);
+  const stranger = newSession().answerer;
+  stranger.handleBytes(Uint8Array.of(0), 4999);
+  stranger.handleTimeout(5000);
+  assert.equal(endOf(stranger), "no greeting in time");
+});
+
 Deno.test("a session that is over says why, takes nothing more, and answers nothing", () => {
   const { asker, answerer } = newSession(), random = seededRandom(1);
   const id = asker.ask({ type: "ping" }, 0) ?? 0;
