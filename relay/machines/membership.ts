@@ -302,6 +302,7 @@ export class Membership {
     this.#missing.delete(peer.origin);
     if (this.#inView.has(peer.origin)) return;
     this.#inView.set(peer.origin, member);
+    if (!this.#newest.has(peer.node)) this.#newest.set(peer.node, peer.origin);
     this.#events.push({ type: "joined", peer });
   }
 

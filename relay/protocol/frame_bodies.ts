@@ -120,12 +120,13 @@ function readExactly(reader: WireReader, length: number): Uint8Array {
 }
 
 function readBye(reader: WireReader): Bye {
-  let reason = "";
+  let reason = "", fault = false;
   reader.nested((tag) => {
     if (tag === 1) reason = reader.text(MAX_TEXT_BYTES);
+    else if (tag === 2) fault = reader.uint(1) === 1;
   });
   checkText(reason, MAX_TEXT_BYTES);
-  return { type: "bye", reason };
+  return { type: "bye", reason, fault };
 }
 
 function readOrigins(reader: WireReader): OriginsFrame {

@@ -104,6 +104,7 @@ function bodyOf(frame: Exclude<Frame, LongFrame>): Uint8Array {
       break;
     case "bye":
       writer.text(1, frame.reason);
+      if (frame.fault) writer.writeBooleanField(2, true);
       break;
     case "origins":
       writer.positions(1, new Map(frame.heard.map(({ origin, ageMs }) => [origin, ageMs])));

@@ -42,6 +42,8 @@ export interface Proof {
 export interface Bye {
   readonly type: "bye";
   readonly reason: string;
+  /** Something is wrong with the other side, or between the two: asking again at once is in vain. */
+  readonly fault: boolean;
 }
 
 /** Every origin that the sender heard of within 24 h, and how long ago, in milliseconds. */

@@ -88,7 +88,7 @@ export abstract class Session {
   /** Ends it, and tells the other side why. Idempotent. */
   end(error: SessionError): void {
     const reason = error.message.replaceAll(CONTROLS, " ").slice(0, MAX_REASON_CHARS);
-    this.#finish(error, { type: "bye", reason });
+    this.#finish(error, { type: "bye", reason, fault: error.isFault });
   }
 
   /** The next bytes for the connection; undefined: none for now. */
@@ -111,7 +111,8 @@ export abstract class Session {
 
   #take(frame: Frame): void {
     if (frame.type === "bye") {
-      this.#finish(new SessionError("refused", `the peer says: ${frame.reason}`), undefined);
+      const kind = frame.fault ? "refused" : "closed";
+      this.#finish(new SessionError(kind, `the peer says: ${frame.reason}`), undefined);
     } else if (this.#handshake.isOpen) {
       this.handleFrame(frame);
     } else {

@@ -267,7 +267,7 @@ Deno.test("who speaks another version, is another relay or says what is not its 
     [[HELLO, { type: "proof", keyId: 1, mac: new Uint8Array(32) }], /does not send proof/],
     [[HELLO, { type: "pull_done", id: 9, positions: new Map() }], /nothing was asked/],
     [[HELLO, { type: "held", id: 1, held: true }], /nothing was asked/],
-    [[HELLO, { type: "bye", reason: "enough" }], /enough/],
+    [[HELLO, { type: "bye", reason: "enough", fault: true }], /enough/],
   ];
   for (const [frames, reason] of cases) {
     await asking(async (peer, { said }, asked) => {
@@ -362,6 +362,19 @@ Deno.test("a session in which nobody greets is closed after 5 s, one in which no
     clock.advance(60_000);
     assert.equal(await farewell(peer), "nothing was asked");
   });
+});
+
+Deno.test("a session that was closed because nothing was asked is opened anew when something is", async () => {
+  const a = setUp(A), b = setUp(B);
+  await pair(a, b, async (peer) => {
+    await a.peers.digest(peer, DIGEST);
+    b.clock.advance(60_000);
+    // What is asked while the session closes may fail with it; what is asked then does not.
+    await a.peers.digest(peer, DIGEST).catch(() => {});
+    assert.deepEqual(await a.peers.digest(peer, DIGEST), DIGEST);
+    assert.deepEqual([a.said, b.said], [[], []]);
+  });
+  assert.deepEqual([a.said, b.said], [[], []]);
 });
 
 Deno.test("strangers cannot take all sessions: the oldest of too many goes", async () => {

@@ -55,10 +55,11 @@ export class FramePeer {
   async skip(bytes: number): Promise<number> {
     const buffer = new Uint8Array(64 * 1024);
     let skipped = 0;
-    for (let length; skipped < bytes; skipped += length) {
+    while (skipped < bytes) {
       const room = Math.min(buffer.length, bytes - skipped);
-      length = await this.#conn.read(buffer.subarray(0, room)).catch(() => null) ?? 0;
-      if (length === 0) break;
+      const length = await this.#conn.read(buffer.subarray(0, room)).catch(() => null);
+      if (length === null) break;
+      skipped += length;
     }
     return skipped;
   }

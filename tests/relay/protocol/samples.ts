@@ -204,7 +204,7 @@ export function randomFrame(random: Random): Frame {
       ...(random() < 0.5 && { nonce: bytes(NONCE_BYTES) }),
     }),
     () => ({ type: "proof", keyId: int(random, 128), mac: bytes(32) }),
-    () => ({ type: "bye", reason: name() }),
+    () => ({ type: "bye", reason: name(), fault: random() < 0.5 }),
     () => ({ type: "credit", bytes: int(random, MAX_UINT32) }),
     () => ({
       type: "origins",
