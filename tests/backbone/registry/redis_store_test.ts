@@ -36,6 +36,10 @@ async function trouble(store: RedisStore): Promise<string> {
   return said;
 }
 
+function isLess(groups: SlotGroups): boolean {
+  return groups.hash < second.hash;
+}
+
 async function keepsTables(url: string): Promise<void> {
   using store = storeOf(url), other = storeOf(url);
   equal(await store.read(initial), undefined);
@@ -50,9 +54,15 @@ async function keepsTables(url: string): Promise<void> {
   equal(await store.write(second, first), true);
   equal(await other.write(first), false, "it is older");
   equal(await other.write(second), false, "it is held");
-  const rival = first.moved(new Map([[0, 2]]));
-  equal(await other.write(rival), rival.hash > second.hash, "one epoch, two tables");
-  equal((await store.read(initial))?.hash, Math.max(rival.hash, second.hash));
+  equal(await other.write(second.moved(new Map()), { epoch: 2, hash: first.hash }), false, "base");
+  const rivals = Array.from({ length: 16 }, (_, slot) => {
+    return first.moved(new Map([[slot, 1 + (slot + 1) % COUNT]]));
+  });
+  const [lower, higher] = [rivals.find(isLess), rivals.find((rival) => !isLess(rival))];
+  ok(lower && higher);
+  equal(await other.write(lower), false, "of two with one epoch the one with the lower hash");
+  equal(await other.write(higher), true, "the one with the higher hash");
+  equal((await store.read(initial))?.hash, higher.hash);
 }
 
 async function balancesOnce(url: string): Promise<void> {

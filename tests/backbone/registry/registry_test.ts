@@ -58,6 +58,19 @@ Deno.test("the first relay writes its mapping, and the next takes it: nothing mo
   ok(a.store.closed);
 });
 
+Deno.test("who comes second with the first table takes that of the first", async () => {
+  const { registry, store, said, pass } = setUp();
+  store.write = () => {
+    store.held = second;
+    return Promise.resolve(false);
+  };
+  await registry.start();
+  deepEqual([registry.table.epoch, said], [0, []]);
+  await pass(3000);
+  equal(registry.table.hash, second.hash);
+  await registry.close();
+});
+
 Deno.test("a store that is gone at the start leaves the static mapping; found again, it is a move", async () => {
   const store = new MemoryStore();
   store.held = second;
