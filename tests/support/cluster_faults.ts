@@ -116,22 +116,19 @@ export class Faults {
     }
   }
 
-  /** Goodbyes, and wall clocks that leap: neither is a fault. */
+  /** Goodbyes, some of which end in a crash while the relay hands over; and wall clocks that leap, which is no fault. */
   #leave(): void {
-    for (
-      let ms = 2000 + this.#dice.roll() * 4000;
-      ms < this.#forMs;
-      ms += 4000 + this.#dice.roll() * 4000
-    ) {
-      const machine = this.#anyone(), backMs = this.#dice.pick([100, 1500, 4000]);
-      const skewMs = (this.#dice.roll() - 0.5) * 1_200_000;
-      this.#world.clock.after(ms, () => {
-        const leaving = this.#world.machine(machine);
-        leaving.skewMs = skewMs;
-        void this.#world.leave(machine).then(() =>
-          this.#world.clock.after(backMs, () => leaving.start())
-        );
+    const world = this.#world, dice = this.#dice;
+    for (let ms = 2000 + dice.roll() * 4000; ms < this.#forMs; ms += 4000 + dice.roll() * 4000) {
+      const machine = this.#anyone(), backMs = dice.pick([100, 1500, 4000]);
+      const crashMs = dice.chance(0.2) ? dice.roll() * 100 : Infinity;
+      world.clock.after(ms, () => {
+        world.machine(this.#anyone()).skewMs = (dice.roll() - 0.5) * 1_200_000;
+        void world.leave(machine).then(() => {
+          world.clock.after(backMs, () => world.machine(machine).start());
+        });
       });
+      if (crashMs < Infinity) world.clock.after(ms + crashMs, () => world.crash(machine));
     }
   }
 

@@ -7,7 +7,7 @@ import { tell } from "../../support/cluster_violation.ts";
 import { seeds } from "../../support/soak.ts";
 
 /** Lives of one seed, one of each kind of fault. */
-const LIVES = seeds(60, 2000);
+const LIVES = seeds(50, 500);
 
 /** A failing life is replayed, with all that happened in it, by `REPLAY="crash 17"` and this file. */
 const replay = Deno.env.get("REPLAY");
