@@ -161,7 +161,9 @@ export class Archive {
       this.#wakeAtMs = Infinity;
       this.#running = this.#attempt().finally(() => {
         this.#running = undefined;
-        this.#wake(this.#trouble !== undefined ? RETRY_MS : this.#due.size > 0 ? 0 : ROUND_MS);
+        this.#wake(
+          this.#trouble !== undefined ? RETRY_MS : this.#due.size > 0 ? BATCH_MS : ROUND_MS,
+        );
       });
     });
   }
@@ -293,14 +295,19 @@ export class Archive {
   async #look(due: ReadonlyMap<number, boolean>): Promise<void> {
     const { store, self } = this.#options;
     if (!store.isShared) return;
+    const isAwaited = (slot: number) =>
+      [...this.#waiters.origins(slot)].some((origin) => origin !== self);
     const slots = [...due].filter(([slot, whole]) =>
-      whole || !this.#copies.knows(slot) ||
-      [...this.#waiters.origins(slot)].some((origin) => origin !== self)
+      whole || !this.#copies.knows(slot) || isAwaited(slot)
     ).map(([slot]) => slot);
     if (slots.length === 0) return;
     const vectors = await store.vectors(slots);
     for (const [n, slot] of slots.entries()) this.#copies.stands(slot, vectors[n] ?? new Map());
-    for (const slot of slots) this.#waiters.settle(slot, (place) => this.#copies.has(place));
+    for (const slot of slots) {
+      this.#waiters.settle(slot, (place) => this.#copies.has(place));
+      // Its origin writes it, and nobody says when it has.
+      if (isAwaited(slot)) this.#again(slot, false);
+    }
   }
 
   #scope(slot: number, whole: boolean): Scope {

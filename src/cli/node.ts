@@ -8,6 +8,7 @@ import { type GroupKeyFile, openGroupKey } from "../../backbone/group_key.ts";
 import { RedisStore } from "../../backbone/registry/redis_store.ts";
 import type { RedisUrl } from "../../backbone/registry/redis_url.ts";
 import { type ArchiveStore, ArchiveTrouble } from "../../relay/archives/archive_store.ts";
+import { RedisStreams } from "../../relay/archives/redis_streams.ts";
 import { SqliteStore } from "../../relay/archives/sqlite_store.ts";
 import { type Relay, type RelayOptions, startRelay } from "../../relay/relay.ts";
 import { denoHost, serve, type Server } from "../edge/adapters/deno.ts";
@@ -119,7 +120,7 @@ async function openRelay(
       random: Math.random,
       wallMs: Date.now,
       ...tableStore(config, resources),
-      ...archiveStore(config),
+      ...archiveStore(config, resources),
     });
   } catch (error) {
     if (error instanceof ArchiveTrouble) {
@@ -141,8 +142,14 @@ function tableStore(
   return url ? { tableStore: new RedisStore({ url, cluster, count, clock }) } : {};
 }
 
-function archiveStore({ archive }: NodeConfig): { archive?: ArchiveStore } {
-  return archive ? { archive: new SqliteStore(archive.path) } : {};
+function archiveStore(
+  { archive, redis: url, ...config }: NodeConfig,
+  { clock }: NodeResources,
+): { archive?: ArchiveStore } {
+  if (!archive) return {};
+  if (archive.kind === "sqlite") return { archive: new SqliteStore(archive.path) };
+  if (!url) throw new UsageError("--archive redis: needs --redis, which says where it is");
+  return { archive: new RedisStreams({ url, cluster: clusterName(config), clock }) };
 }
 
 async function openEdge(

@@ -56,22 +56,21 @@ export const redis = optional(
 );
 
 /** Where an archive is kept. */
-export interface ArchivePlace {
-  readonly kind: "sqlite";
-  readonly path: string;
-}
+export type ArchivePlace =
+  | { readonly kind: "redis" }
+  | { readonly kind: "sqlite"; readonly path: string };
 
 const archivePlace: Kind<ArchivePlace> = {
-  schema: z.string().regex(/^sqlite:[^\0]{1,4096}$/).transform((place) => ({
-    kind: "sqlite" as const,
-    path: place.slice("sqlite:".length),
-  })),
-  allowed: "sqlite: and the path of a file",
+  schema: z.string().regex(/^(redis|sqlite:[^\0]{1,4096})$/).transform((place) => {
+    if (place === "redis") return { kind: "redis" };
+    return { kind: "sqlite", path: place.slice("sqlite:".length) };
+  }),
+  allowed: "redis, or sqlite: and the path of a file",
 };
 
 export const archive = optional(
   "PLACE",
-  "copy of what is held, for when all nodes end: sqlite:FILE (none)",
+  "copy of what is held, for when all nodes end: sqlite:FILE or redis (none)",
   archivePlace,
 );
 

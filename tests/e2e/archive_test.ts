@@ -1,5 +1,6 @@
 /** Every node at once is killed and started again: logs and cursors go on from the archive. */
 import assert from "node:assert/strict";
+import { startRedis } from "../support/redis_server.ts";
 import { freeGroupPort, type ServerProcess, startNode } from "../support/node_process.ts";
 
 interface Page {
@@ -90,4 +91,10 @@ Deno.test("two nodes with files of SQLite are killed at once: cursors go on exac
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
+});
+
+/** The library lets go of its sockets some milliseconds after it was told to; here it runs in the nodes alone. */
+Deno.test("two nodes that share an archive in Redis are killed at once: cursors go on exactly", async () => {
+  await using redis = await startRedis();
+  await goesOn(["redis", "redis"], ["--redis", `redis://${redis.address}`]);
 });

@@ -1,0 +1,206 @@
+/**
+ * The archive that relays share in Redis: for each slot a stream of messages, with where it stands and the outline beside it.
+ * How long what was written survives is Redis's business: `appendonly` and `appendfsync` say.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import type { Clock } from "../../backbone/clock.ts";
+import { RedisClient, type RedisCommands } from "../../backbone/registry/redis_client.ts";
+import type { RedisUrl } from "../../backbone/registry/redis_url.ts";
+import { StoreTrouble } from "../../backbone/registry/table_store.ts";
+import type { Origin, Vector } from "../protocol/message.ts";
+import {
+  type ArchiveStore,
+  ArchiveTrouble,
+  type KeptSlot,
+  type Opening,
+  type SlotUpdate,
+} from "./archive_store.ts";
+import { WRITE } from "./redis_scripts.ts";
+
+export interface RedisStreamsOptions {
+  readonly url: RedisUrl;
+  /** Tells clusters apart that share a Redis. */
+  readonly cluster: string;
+  readonly clock: Clock;
+}
+
+/** What a cluster that is no more has left goes after a week. */
+const LEFT_MS = 7 * 24 * 60 * 60 * 1000;
+
+/** Slots, and messages of each, that are read at once. */
+const LOT = 16, PAGE = 500;
+
+/** {@link ArchiveStore} for all relays of a cluster. Dials when it is used first, and anew after each failure. */
+export class RedisStreams implements ArchiveStore {
+  readonly name: string;
+  readonly isShared = true;
+  readonly #options: RedisStreamsOptions;
+  readonly #prefix: string;
+  /** Slots that are in the list of all. */
+  readonly #listed = new Set<number>();
+  #client: RedisClient | undefined;
+  #closed = false;
+
+  constructor(options: RedisStreamsOptions) {
+    this.#options = options;
+    this.#prefix = `groundwave:${options.cluster}`;
+    this.name = options.url.shown;
+  }
+
+  async open(): Promise<Opening> {
+    const [written, heard] = await this.#use((redis) =>
+      Promise.all([redis.get(this.#common("written")), redis.hgetall(this.#common("origins"))])
+    );
+    return {
+      writtenMs: written === null ? undefined : Number(written),
+      heardMs: positions(heard),
+    };
+  }
+
+  async *slots(): AsyncGenerator<KeptSlot, void> {
+    const members = await this.#use((redis) => redis.smembers(this.#common("slots")));
+    const slots = members.map(Number).sort((a, b) => a - b);
+    for (const slot of slots) this.#listed.add(slot);
+    for (let at = 0; at < slots.length; at += LOT) {
+      yield* await Promise.all(slots.slice(at, at + LOT).map((slot) => this.#slot(slot)));
+    }
+  }
+
+  async vectors(slots: readonly number[]): Promise<readonly Vector[]> {
+    const all = await this.#use((redis) =>
+      Promise.all(slots.map((slot) => redis.hgetall(this.#key(slot, "vector"))))
+    );
+    return all.map(positions);
+  }
+
+  async write(updates: readonly SlotUpdate[], nowMs: number): Promise<readonly Vector[]> {
+    const fresh = updates.map(({ slot }) => slot).filter((slot) => !this.#listed.has(slot));
+    const answers = await this.#use(async (redis) => {
+      // First, so that nothing is kept that nobody would find.
+      if (fresh.length > 0) await redis.sadd(this.#common("slots"), ...fresh);
+      const writes = updates.map((update) => {
+        const keys = ["messages", "vector", "outline"].map((of) => this.#key(update.slot, of));
+        return redis.eval(WRITE, keys.length, ...keys, LEFT_MS, ...argumentsOf(update));
+      });
+      const [, ...written] = await Promise.all([
+        redis.set(this.#common("written"), Math.round(nowMs)),
+        ...writes,
+      ]);
+      return written;
+    });
+    for (const slot of fresh) this.#listed.add(slot);
+    return answers.map(positionsOfPairs);
+  }
+
+  async remember(
+    heardMs: ReadonlyMap<Origin, number>,
+    sinceMs: number,
+    nowMs: number,
+  ): Promise<void> {
+    const key = this.#common("origins");
+    const heard = [...heardMs].flatMap(([origin, ms]) => [origin, Math.round(ms)]);
+    const listed = await this.#use(async (redis) => {
+      await redis.set(this.#common("written"), Math.round(nowMs));
+      if (heard.length > 0) await redis.hset(key, ...heard);
+      const old = [...positions(await redis.hgetall(key))].filter(([, ms]) => ms < sinceMs);
+      if (old.length > 0) await redis.hdel(key, ...old.map(([origin]) => origin));
+      return await redis.scard(this.#common("slots"));
+    });
+    if (listed >= this.#listed.size) return;
+    this.#listed.clear();
+    throw new ArchiveTrouble("it was emptied or set back, and is filled anew");
+  }
+
+  close(): Promise<void> {
+    this.#closed = true;
+    this.#client?.close();
+    this.#client = undefined;
+    return Promise.resolve();
+  }
+
+  async #slot(slot: number): Promise<KeptSlot> {
+    const [vector, outline] = await this.#use((redis) =>
+      Promise.all([
+        redis.hgetall(this.#key(slot, "vector")),
+        redis.hgetBuffer(this.#key(slot, "outline"), "bytes"),
+      ])
+    );
+    return {
+      slot,
+      vector: positions(vector),
+      ...(outline ? { outline: new Uint8Array(outline) } : {}),
+      messages: await this.#messages(slot),
+    };
+  }
+
+  async #messages(slot: number): Promise<KeptSlot["messages"]> {
+    const messages = [], key = this.#key(slot, "messages");
+    for (let from = "-";;) {
+      const page = await this.#use((redis) => redis.xrangeBuffer(key, from, "+", "COUNT", PAGE));
+      for (const [, fields] of page) {
+        const [, , , , , , , at, , bytes] = fields;
+        messages.push({ atMs: Number(at?.toString()), bytes: new Uint8Array(bytes ?? []) });
+      }
+      const last = page.at(-1);
+      if (!last || page.length < PAGE) return messages;
+      from = `(${last[0].toString()}`;
+    }
+  }
+
+  async #use<T>(run: (redis: RedisCommands) => Promise<T>): Promise<T> {
+    if (this.#closed) throw new ArchiveTrouble("it was closed");
+    const { url, clock } = this.#options;
+    const client = this.#client ??= new RedisClient(url, clock);
+    try {
+      return await client.use(run);
+    } catch (error) {
+      client.close();
+      if (this.#client === client) this.#client = undefined;
+      // It may be another one that answers next.
+      this.#listed.clear();
+      if (!(error instanceof StoreTrouble)) throw error;
+      throw new ArchiveTrouble(error.message, { cause: error });
+    }
+  }
+
+  #common(of: string): string {
+    return `{${this.#prefix}}:archive:${of}`;
+  }
+
+  #key(slot: number, of: string): string {
+    return `{${this.#prefix}:${slot}}:${of}`;
+  }
+}
+
+/** See {@link WRITE}. */
+function argumentsOf(update: SlotUpdate): (string | number | Buffer)[] {
+  const { base, vector, messages, forgotten, outline } = update;
+  const floors = [...outline?.floors ?? []].flatMap(([channel, floor]) =>
+    [...floor].map(([origin, seq]) => [channel, origin, seq])
+  );
+  const lists = [
+    [...base],
+    [...vector],
+    messages.map((
+      { origin, seq, channel, atMs, bytes },
+    ) => [origin, seq, channel, Math.round(atMs), Buffer.from(bytes)]),
+    forgotten.map((origin) => [origin]),
+    outline ? [[Buffer.from(outline.bytes)]] : [],
+    floors,
+  ];
+  return lists.flatMap((list) => [list.length, ...list.flat()]);
+}
+
+function positions(fields: Readonly<Record<string, string>>): Map<Origin, number> {
+  return new Map(Object.entries(fields).map(([origin, seq]) => [origin, Number(seq)]));
+}
+
+/** Of what a script answers: names and numbers in turn. */
+function positionsOfPairs(answer: unknown): Map<Origin, number> {
+  const pairs = Array.isArray(answer) ? answer.map(String) : [];
+  const vector = new Map<Origin, number>();
+  for (let n = 0; n + 1 < pairs.length; n += 2) vector.set(pairs[n] ?? "", Number(pairs[n + 1]));
+  return vector;
+}
