@@ -121,6 +121,7 @@ export class Source {
   handleNak(sqns: readonly number[], nowMs: number): void {
     this.#options.counters.naks_received++;
     this.#options.counters.nak_sqns_received += sqns.length;
+    this.#window.expire(nowMs);
     const waiting = this.#repair.size;
     for (const sqn of sqns) {
       if (ahead(sqn, this.#window.lead) > 0) {
@@ -202,7 +203,8 @@ export class Source {
     }
     if (this.#greetings > 0) this.#greetings--;
     this.#spmMs = this.#nextSpmMs(nowMs, fin);
-    this.#heartbeatMs = Math.min(2 * this.#heartbeatMs, TIMING.ambientSpmMs);
+    const longerMs = TIMING.heartbeatGrowth * this.#heartbeatMs;
+    this.#heartbeatMs = Math.min(longerMs, TIMING.ambientSpmMs);
     this.#options.counters.spm_sent++;
     const { stream, sourceNla: nla, budget } = this.#options;
     const { tagged } = this.#flow;
@@ -273,7 +275,7 @@ export class Source {
 
   /** The next heartbeat follows this data shortly, and is not put off beyond the ambient interval by more of it. */
   #restartHeartbeat(nowMs: number): void {
-    this.#heartbeatMs = 2 * TIMING.heartbeatFirstMs;
+    this.#heartbeatMs = TIMING.heartbeatGrowth * TIMING.heartbeatFirstMs;
     this.#spmMs = Math.min(
       nowMs + TIMING.heartbeatFirstMs,
       this.#lastSpmMs + TIMING.ambientSpmMs,

@@ -8,7 +8,9 @@
 export const TIMING = {
   /** First SPM after the last data: what finds the loss of a tail. */
   heartbeatFirstMs: 3,
-  /** Each further heartbeat waits twice as long, until this ambient interval; it is kept during data too (RFC 3208 §5.1.4–5). */
+  /** So many times as long each further heartbeat waits: a loss of the first is rare, and most streams pause all the time. */
+  heartbeatGrowth: 4,
+  /** Until this ambient interval; it is kept during data too (RFC 3208 §5.1.4–5). */
   ambientSpmMs: 4_000,
   /** No second SPM within this time on demand of receivers. */
   spmrHoldMs: 5,
