@@ -107,11 +107,10 @@ export class Archive {
    * @throws {ArchiveTrouble} if a store of its own cannot be used; a shared one is tried again.
    */
   async start(): Promise<void> {
-    await this.#attempt();
+    await this.#run();
     if (this.#trouble !== undefined && !this.#options.store.isShared) {
       throw new ArchiveTrouble(this.#trouble);
     }
-    this.#wake(this.#trouble === undefined ? BATCH_MS : RETRY_MS);
   }
 
   /** A log was changed. */
@@ -159,12 +158,15 @@ export class Archive {
     this.#wakeAtMs = atMs;
     this.#cancel = clock.after(inMs, () => {
       this.#wakeAtMs = Infinity;
-      this.#running = this.#attempt().finally(() => {
-        this.#running = undefined;
-        this.#wake(
-          this.#trouble !== undefined ? RETRY_MS : this.#due.size > 0 ? BATCH_MS : ROUND_MS,
-        );
-      });
+      void this.#run();
+    });
+  }
+
+  #run(): Promise<void> {
+    return this.#running = this.#attempt().finally(() => {
+      this.#running = undefined;
+      if (this.#trouble !== undefined) this.#wake(RETRY_MS);
+      else this.#wake(this.#due.size > 0 ? BATCH_MS : ROUND_MS);
     });
   }
 
@@ -252,8 +254,7 @@ export class Archive {
 
   async #write(): Promise<void> {
     const { clock, wallMs, logs } = this.#options;
-    const due = new Map([...this.#due].slice(0, BATCH.slots));
-    for (const slot of due.keys()) this.#due.delete(slot);
+    const due = this.#takeDue();
     try {
       await this.#look(due);
       const time = { nowMs: clock.nowMs(), wallMs: wallMs() };
@@ -269,6 +270,18 @@ export class Archive {
       for (const [slot, whole] of due) this.#again(slot, whole);
       throw error;
     }
+  }
+
+  /** Of a shared store only what this relay may write. */
+  #takeDue(): ReadonlyMap<number, boolean> {
+    const { store, self } = this.#options, due = new Map<number, boolean>();
+    for (const [slot, whole] of this.#due) {
+      if (due.size === BATCH.slots) break;
+      this.#due.delete(slot);
+      const isOurs = whole || !store.isShared || this.#copies.lacks(slot, self);
+      if (isOurs || this.#waiters.origins(slot).size > 0) due.set(slot, whole);
+    }
+    return due;
   }
 
   async #commit(updates: readonly SlotUpdate[], lost: ReadonlyMap<number, Lost>): Promise<void> {

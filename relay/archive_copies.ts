@@ -65,6 +65,12 @@ export class ArchiveCopies {
     return this.#copies.has(slot);
   }
 
+  /** Whether a copy is not known to have all that an origin published in the slot. */
+  lacks(slot: number, origin: Origin): boolean {
+    const { vector } = this.#logs.peek(slot) ?? {};
+    return (vector?.get(origin) ?? 0) > (this.#copies.get(slot)?.vector.get(origin) ?? 0);
+  }
+
   /** Whether a message is in its copy, or was and has been dropped since. */
   has({ slot, origin, seq }: MessagePlace): boolean {
     const { vector = NOWHERE, lost = [] } = this.#copies.get(slot) ?? {};
