@@ -95,9 +95,9 @@ export interface DigestEntry {
 export interface Digest {
   /** Groups that it hears now. */
   readonly groups: readonly number[];
-  /** Slots not known yet to be equal at the other side. */
+  /** Slots in which the other side is not known yet to lack nothing. */
   readonly entries: readonly DigestEntry[];
-  /** Slots of the other side's last digest that were found equal. */
+  /** Slots of the other side's last digest in which the sender lacks nothing. */
   readonly equal: readonly number[];
 }
 
