@@ -13,6 +13,9 @@ export const CUSTODIANS = 2;
 /** How long a relay that is no custodian any more keeps its groups at least: views need that to agree. */
 const RETIRE_MS = 10_000;
 
+/** Looking whether others cover a group goes through all its slots: not more often than this. */
+const LOOK_MS = 1000;
+
 /** What of a relay matters here: one that hears us and that we hear, or ourselves. */
 export interface Keeper {
   readonly origin: Origin;
@@ -67,6 +70,7 @@ export class Custody implements CustodyView {
   readonly #outputs: CustodyOutput[] = [];
   #peers: readonly Keeper[] = [];
   #members = "";
+  #lookAtMs = -Infinity;
   #custodians: readonly (readonly Origin[])[] = [];
 
   constructor(options: CustodyOptions) {
@@ -151,8 +155,12 @@ export class Custody implements CustodyView {
   /** Time has passed, or what others cover has changed. Due a few times a second. */
   handleTimeout(nowMs: number): void {
     this.#settle();
-    for (const [group, duty] of [...this.#duties]) {
-      if (duty.state !== "retiring" || nowMs - duty.sinceMs < RETIRE_MS) continue;
+    const due = [...this.#duties].filter(([, duty]) =>
+      duty.state === "retiring" && nowMs - duty.sinceMs >= RETIRE_MS
+    );
+    if (due.length === 0 || nowMs < this.#lookAtMs) return;
+    this.#lookAtMs = nowMs + LOOK_MS;
+    for (const [group] of due) {
       if (!this.#isKeptByOthers(group)) continue;
       this.#duties.delete(group);
       this.#outputs.push({ type: "release", group });

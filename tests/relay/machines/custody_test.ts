@@ -102,7 +102,9 @@ Deno.test("a retiring custodian keeps a group for 10 s, then until two ready one
   const kept = given.filter((group) => custody.custodians(group).includes(lacking ?? ""));
   assert.deepEqual(groups(outputs(), "release"), given.filter((group) => !kept.includes(group)));
   covered = () => true;
-  custody.handleTimeout(20_000);
+  custody.handleTimeout(10_999);
+  assert.deepEqual(outputs(), [], "looked at once a second");
+  custody.handleTimeout(11_000);
   assert.deepEqual(groups(outputs(), "release"), kept);
 });
 
@@ -112,9 +114,9 @@ Deno.test("a group is not let go while only one of its custodians is ready", () 
   assert.deepEqual(outputs(), []);
   const [first] = custody.custodians(given[0] ?? 0);
   const ready = (node: string) => node === first ? all : [];
-  custody.handleView(peers.map((keeper) => ({ ...keeper, ready: ready(keeper.node) })), 60_000);
+  custody.handleView(peers.map((keeper) => ({ ...keeper, ready: ready(keeper.node) })), 61_000);
   assert.deepEqual(outputs(), []);
-  custody.handleView(peers.map((keeper) => ({ ...keeper, ready: all })), 60_001);
+  custody.handleView(peers.map((keeper) => ({ ...keeper, ready: all })), 62_000);
   assert.deepEqual(groups(outputs(), "release"), given);
 });
 
