@@ -177,8 +177,9 @@ export class RedisStreams implements ArchiveStore {
 /** See {@link WRITE}. */
 function argumentsOf(update: SlotUpdate): (string | number | Buffer)[] {
   const { base, vector, messages, forgotten, outline } = update;
+  // One that has dropped nothing is named too: what stands for the others does not mean it.
   const floors = [...outline?.floors ?? []].flatMap(([channel, floor]) =>
-    [...floor].map(([origin, seq]) => [channel, origin, seq])
+    [["", 0] as const, ...floor].map(([origin, seq]) => [channel, origin, seq])
   );
   const lists = [
     [...base],

@@ -13,9 +13,11 @@ const SCHEMA_VERSION = 1;
 /** "GWAV": what `file` and others tell the format by. */
 const APPLICATION_ID = 0x47574156;
 
-/** Exclusive: two relays that write to one file would each believe to know what is in it. */
+/** Two relays that write to one file would each believe to know what is in it. */
+const ALONE = "PRAGMA locking_mode = EXCLUSIVE";
+
+/** Not before it is known that the file is ours: the journal's mode is written to it. */
 const SETTINGS = `
-  PRAGMA locking_mode = EXCLUSIVE;
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = FULL;
 `;
@@ -69,8 +71,10 @@ export class SqliteFile {
   constructor(path: string) {
     this.#database = new DatabaseSync(path);
     try {
+      this.#database.exec(ALONE);
+      const isNew = this.#isNew();
       this.#database.exec(SETTINGS);
-      this.#transact(() => this.#prepareSchema());
+      if (isNew) this.#transact(() => this.#database.exec(SCHEMA));
       const prepare = (sql: string) => this.#database.prepare(sql);
       // One statement for each key of SQL.
       this.#statements = Object.fromEntries(
@@ -168,17 +172,18 @@ export class SqliteFile {
     };
   }
 
-  #prepareSchema(): void {
+  /** Whether there is nothing yet. @throws {Error} if there is something else. */
+  #isNew(): boolean {
     const pragma = (name: string) => Number(this.#database.prepare(`PRAGMA ${name}`).get()?.[name]);
     const id = pragma("application_id"), version = pragma("user_version");
-    if (id === APPLICATION_ID && version === SCHEMA_VERSION) return;
+    if (id === APPLICATION_ID && version === SCHEMA_VERSION) return false;
     if (id === APPLICATION_ID) {
       throw new Error(`it is of version ${version}, and this program knows ${SCHEMA_VERSION}`);
     }
     const { tables } = this.#database.prepare("SELECT count(*) AS tables FROM sqlite_schema")
       .get() ?? {};
     if (Number(tables) > 0) throw new Error("it is the database of something else");
-    this.#database.exec(SCHEMA);
+    return true;
   }
 
   #transact<T>(run: () => T): T {

@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { systemClock } from "../../../backbone/clock.ts";
+import { parseRedisUrl } from "../../../backbone/registry/redis_url.ts";
+import { ArchiveTrouble } from "../../../relay/archives/archive_store.ts";
+import { RedisStreams } from "../../../relay/archives/redis_streams.ts";
+import { startRedis, startRedisCluster } from "../../support/redis_server.ts";
+import { A } from "../../support/slot_log.ts";
+import { testArchiveStore } from "./archive_store_contract.ts";
+
+/** The library lets go of its sockets and timers some milliseconds after it was told to, and does not say when it has. */
+function redisTest(name: string, fn: () => Promise<void>): void {
+  Deno.test({ name, fn, sanitizeOps: false, sanitizeResources: false });
+}
+
+function storeOf(url: string, cluster = "test"): RedisStreams {
+  return new RedisStreams({ url: parseRedisUrl(url), cluster, clock: systemClock });
+}
+
+testArchiveStore(
+  (name, body) => redisTest(`Redis: ${name}`, body),
+  async () => {
+    const redis = await startRedis();
+    const open = () => storeOf(`redis://${redis.address}`);
+    return { open, [Symbol.asyncDispose]: () => redis.stop() };
+  },
+);
+
+redisTest("Redis Cluster: slots are spread over its nodes", async () => {
+  await using cluster = await startRedisCluster();
+  const url = `redis+cluster://${cluster.servers.map(({ address }) => address).join(",")}`;
+  const store = storeOf(url), other = storeOf(url, "another");
+  await store.open();
+  const vector = new Map([[A, 1]]);
+  const slots = Array.from({ length: 64 }, (_, slot) => slot);
+  const updates = slots.map((slot) => ({
+    slot,
+    base: new Map(),
+    messages: [],
+    vector,
+    forgotten: [],
+  }));
+  assert.deepEqual(await store.write(updates, 0), slots.map(() => vector));
+  await store.close();
+  const again = storeOf(url);
+  await again.open();
+  assert.deepEqual((await Array.fromAsync(again.slots())).map(({ slot }) => slot), slots);
+  await again.close();
+  // Clusters of relays that share a Redis do not see each other's.
+  await other.open();
+  assert.deepEqual(await Array.fromAsync(other.slots()), []);
+  await other.close();
+});
+
+redisTest("what is wrong with Redis is said in an operator's words", async () => {
+  const redis = await startRedis(["--maxmemory", "1", "--maxmemory-policy", "noeviction"]);
+  const store = storeOf(`redis://${redis.address}`);
+  await store.open();
+  const full = store.write([{
+    slot: 1,
+    base: new Map(),
+    messages: [],
+    vector: new Map(),
+    forgotten: [],
+  }], 0);
+  await assert.rejects(
+    full,
+    (error) => error instanceof ArchiveTrouble && /it is full/.test(error.message),
+  );
+  await redis.stop();
+  await assert.rejects(store.vectors([1]), /nothing listens there|hung up/);
+  await store.close();
+});
+
+redisTest("a Redis that was emptied under way is noticed", async () => {
+  await using redis = await startRedis();
+  const store = storeOf(`redis://${redis.address}`);
+  await store.open();
+  const update = {
+    slot: 1,
+    base: new Map(),
+    messages: [],
+    vector: new Map([[A, 1]]),
+    forgotten: [],
+  };
+  await store.write([update], 0);
+  await store.remember(new Map(), 0, 0);
+  await redis.cli("flushall");
+  await assert.rejects(store.remember(new Map(), 0, 0), /it was emptied/);
+  await store.remember(new Map(), 0, 0);
+  await store.close();
+});
