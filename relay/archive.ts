@@ -7,20 +7,20 @@
  * @module
  */
 import type { Clock } from "../backbone/clock.ts";
-import { ArchiveCopies, type Room, type Scope } from "./archive_copies.ts";
+import { ArchiveCopies } from "./archive_copies.ts";
 import { ArchiveWaiters } from "./archive_waiters.ts";
+import { ArchiveWriter } from "./archive_writer.ts";
 import {
   type ArchiveStore,
   ArchiveTrouble,
   type KeptSlot,
-  type SlotUpdate,
 } from "./archives/archive_store.ts";
 import { restore } from "./archives/outline.ts";
 import type { Logs } from "./logs.ts";
 import { type Origins, REMEMBER_MS } from "./origins.ts";
 import { GroundwaveError } from "./protocol/errors.ts";
 import type { CatchUp } from "./protocol/log/catch_up.ts";
-import { type Origin, parseMessageId, type Range } from "./protocol/message.ts";
+import { type Origin, parseMessageId } from "./protocol/message.ts";
 import { SLOT_COUNT } from "./protocol/slot.ts";
 import type { Draft, Published, Upstream } from "./protocol/upstream.ts";
 import { DecodeError } from "./protocol/wire.ts";
@@ -46,13 +46,6 @@ export interface ArchiveOptions {
 
 /** What becomes due within so long is written together. */
 const BATCH_MS = 5;
-/** So much at most, so that a publisher does not wait for others' backlog. */
-const BATCH: Room & { readonly slots: number } = {
-  slots: 1024,
-  messages: 4096,
-  bytes: 4 * 1024 * 1024,
-};
-
 /** Before a store that failed is tried again. */
 const RETRY_MS = 1000;
 const ROUND_MS = 2000;
@@ -68,8 +61,7 @@ export class Archive {
   readonly #options: ArchiveOptions;
   readonly #copies: ArchiveCopies;
   readonly #waiters: ArchiveWaiters;
-  /** Slots whose copies may lack something; true: the outline too. */
-  readonly #due = new Map<number, boolean>();
+  readonly #writer: ArchiveWriter;
   /** In a shared store: slots changed since the last round, and those that this relay led then. */
   readonly #changed = new Set<number>();
   #led: ReadonlySet<number> = new Set();
@@ -82,13 +74,17 @@ export class Archive {
   #wakeAtMs = Infinity;
   #cancel = () => {};
   #closed = false;
-  #written = 0;
   #failures = 0;
 
   constructor(options: ArchiveOptions) {
     this.#options = options;
     this.#copies = new ArchiveCopies(options.logs);
     this.#waiters = new ArchiveWaiters(options.clock);
+    this.#writer = new ArchiveWriter({
+      ...options,
+      copies: this.#copies,
+      waiters: this.#waiters,
+    });
   }
 
   /** What is wrong with the store, for people; undefined while it can be used. */
@@ -98,8 +94,8 @@ export class Archive {
 
   /** Messages written and writes failed since the start, slots that wait to be written, publishers that wait for it. */
   get counters() {
-    const { size: due } = this.#due, { size: waiting } = this.#waiters;
-    return { written: this.#written, failures: this.#failures, due, waiting };
+    const { written, slotsDue } = this.#writer;
+    return { written, failures: this.#failures, slotsDue, waiting: this.#waiters.size };
   }
 
   /**
@@ -117,7 +113,7 @@ export class Archive {
   changed(slot: number): void {
     const { isShared } = this.#options.store;
     if (isShared) this.#changed.add(slot);
-    this.#due.set(slot, !isShared || (this.#due.get(slot) ?? false));
+    this.#writer.due(slot, !isShared);
     if (this.#loaded && this.#trouble === undefined) this.#wake(BATCH_MS);
   }
 
@@ -144,7 +140,7 @@ export class Archive {
     this.#cancel();
     const flush = async () => {
       await this.#running;
-      while (this.#due.size > 0 && this.#trouble === undefined) await this.#attempt();
+      while (this.#writer.slotsDue > 0 && this.#trouble === undefined) await this.#attempt();
     };
     await within(this.#options.clock, FLUSH_MS, flush());
     this.#waiters.close();
@@ -166,7 +162,7 @@ export class Archive {
     return this.#running = this.#attempt().finally(() => {
       this.#running = undefined;
       if (this.#trouble !== undefined) this.#wake(RETRY_MS);
-      else this.#wake(this.#due.size > 0 ? BATCH_MS : ROUND_MS);
+      else this.#wake(this.#writer.slotsDue > 0 ? BATCH_MS : ROUND_MS);
     });
   }
 
@@ -176,7 +172,7 @@ export class Archive {
     try {
       if (!this.#loaded) await this.#load();
       if (this.#options.clock.nowMs() >= this.#roundAtMs) await this.#round();
-      await this.#write();
+      await this.#writer.write();
       if (this.#trouble !== undefined) {
         log("info", "the archive is written again", { archive: store.name });
       }
@@ -215,11 +211,12 @@ export class Archive {
     const { clock, store, logs, leads } = this.#options;
     await this.#remember();
     if (store.isShared) {
-      const led = new Set(logs.slots().filter(leads));
-      const due = [...led].filter((slot) => this.#changed.has(slot) || !this.#led.has(slot));
+      const led = new Set([...logs.slots(), ...this.#changed].filter(leads));
+      for (const slot of led) {
+        if (this.#changed.has(slot) || !this.#led.has(slot)) this.#writer.due(slot, true);
+      }
       this.#changed.clear();
       this.#led = led;
-      for (const slot of due) this.#due.set(slot, true);
     } else void this.#follow();
     this.#roundAtMs = clock.nowMs() + ROUND_MS;
   }
@@ -252,97 +249,13 @@ export class Archive {
     if (isDue) this.#remembered = { size, atMs: nowMs };
   }
 
-  async #write(): Promise<void> {
-    const { clock, wallMs, logs } = this.#options;
-    const due = this.#takeDue();
-    try {
-      await this.#look(due);
-      const time = { nowMs: clock.nowMs(), wallMs: wallMs() };
-      const room = { ...BATCH }, updates: SlotUpdate[] = [], lost = new Map<number, Lost>();
-      for (const [slot, whole] of due) {
-        const { update, isAll } = this.#copies.update(slot, this.#scope(slot, whole), room, time);
-        if (!isEmpty(update)) updates.push(update);
-        if (update.outline) lost.set(slot, logs.peek(slot)?.lost() ?? []);
-        if (!isAll) this.#again(slot, whole);
-      }
-      if (updates.length > 0) await this.#commit(updates, lost);
-    } catch (error) {
-      for (const [slot, whole] of due) this.#again(slot, whole);
-      throw error;
-    }
-  }
-
-  /** Of a shared store only what this relay may write. */
-  #takeDue(): ReadonlyMap<number, boolean> {
-    const { store, self } = this.#options, due = new Map<number, boolean>();
-    for (const [slot, whole] of this.#due) {
-      if (due.size === BATCH.slots) break;
-      this.#due.delete(slot);
-      const isOurs = whole || !store.isShared || this.#copies.lacks(slot, self);
-      if (isOurs || this.#waiters.origins(slot).size > 0) due.set(slot, whole);
-    }
-    return due;
-  }
-
-  async #commit(updates: readonly SlotUpdate[], lost: ReadonlyMap<number, Lost>): Promise<void> {
-    const { store, wallMs } = this.#options;
-    const vectors = await store.write(updates, wallMs());
-    for (const [n, { slot, base, messages, outline, forgotten }] of updates.entries()) {
-      const vector = vectors[n] ?? new Map();
-      this.#copies.stands(slot, vector, lost.get(slot));
-      const isBehind = [...base].some(([origin, seq]) =>
-        (vector.get(origin) ?? 0) < seq && !forgotten.includes(origin)
-      );
-      // What was there is gone: all of it comes again.
-      if (isBehind) this.#again(slot, outline !== undefined);
-      else this.#written += messages.length;
-      this.#waiters.settle(slot, (place) => this.#copies.has(place));
-    }
-  }
-
-  #again(slot: number, whole: boolean): void {
-    this.#due.set(slot, whole || (this.#due.get(slot) ?? false));
-  }
-
-  /** Finds out where copies stand that others write to as well, unless all that matters is what this relay writes. */
-  async #look(due: ReadonlyMap<number, boolean>): Promise<void> {
-    const { store, self } = this.#options;
-    if (!store.isShared) return;
-    const isAwaited = (slot: number) =>
-      [...this.#waiters.origins(slot)].some((origin) => origin !== self);
-    const slots = [...due].filter(([slot, whole]) =>
-      whole || !this.#copies.knows(slot) || isAwaited(slot)
-    ).map(([slot]) => slot);
-    if (slots.length === 0) return;
-    const vectors = await store.vectors(slots);
-    for (const [n, slot] of slots.entries()) this.#copies.stands(slot, vectors[n] ?? new Map());
-    for (const slot of slots) {
-      this.#waiters.settle(slot, (place) => this.#copies.has(place));
-      // Its origin writes it, and nobody says when it has.
-      if (isAwaited(slot)) this.#again(slot, false);
-    }
-  }
-
-  #scope(slot: number, whole: boolean): Scope {
-    const { store, self, lives, origins, clock } = this.#options;
-    const awaited = this.#waiters.origins(slot);
-    return {
-      whole,
-      writes: (origin) => whole || origin === self || awaited.has(origin),
-      follows: (origin) => store.isShared && origin !== self && lives(origin),
-      knows: (origin) => origins.knows(origin, clock.nowMs()),
-    };
-  }
-
   /** A shared store that failed may have lost anything. */
   #distrust(): void {
     this.#copies.clear();
     this.#led = new Set();
-    for (const slot of this.#options.logs.slots()) this.#again(slot, false);
+    for (const slot of this.#options.logs.slots()) this.#writer.due(slot, false);
   }
 }
-
-type Lost = readonly Range[];
 
 /** @throws {ArchiveTrouble} if the copy is damaged. */
 function restored(kept: KeptSlot, writtenMs: number, nowMs: number): CatchUp {
@@ -352,10 +265,6 @@ function restored(kept: KeptSlot, writtenMs: number, nowMs: number): CatchUp {
     if (!(cause instanceof DecodeError)) throw cause;
     throw new ArchiveTrouble(`slot ${kept.slot} is damaged: ${cause.message}`, { cause });
   }
-}
-
-function isEmpty({ messages, outline, forgotten }: SlotUpdate): boolean {
-  return messages.length === 0 && !outline && forgotten.length === 0;
 }
 
 function unarchivable(why: string): GroundwaveError {

@@ -23,8 +23,8 @@ export interface Scope {
   readonly writes: (origin: Origin) => boolean;
   /** Whose messages only as far as they follow each other: what is missing here their origin may still write. */
   readonly follows: (origin: Origin) => boolean;
-  /** Whether an origin was heard of within a day. */
-  readonly knows: (origin: Origin) => boolean;
+  /** Whether an origin that the log does not know (any more) is to be forgotten. */
+  readonly forgets: (origin: Origin) => boolean;
 }
 
 /** How much may still be written at once. */
@@ -88,7 +88,7 @@ export class ArchiveCopies {
     const log = this.#logs.peek(slot);
     const { vector: base = NOWHERE, lost = [] } = this.#copies.get(slot) ?? {};
     if (!log) {
-      const forgotten = scope.whole ? [...base.keys()] : [];
+      const forgotten = scope.whole ? [...base.keys()].filter(scope.forgets) : [];
       return { update: { slot, base, messages: [], vector: NOWHERE, forgotten }, isAll: true };
     }
     const vector = new Map(base), offsetMs = time.wallMs - time.nowMs;
@@ -102,7 +102,7 @@ export class ArchiveCopies {
     }
     const outline = outlineOf(log, vector, time.nowMs);
     const forgotten = [...base.keys()].filter((origin) =>
-      !log.vector.has(origin) && !scope.knows(origin)
+      !log.vector.has(origin) && scope.forgets(origin)
     );
     return { update: { slot, base, messages, vector, outline, forgotten }, isAll };
   }

@@ -95,10 +95,10 @@ function registryMetrics({ table, trouble }: Registry): Metric[] {
 }
 
 function archiveMetrics({ trouble, counters }: Archive): Metric[] {
-  const { written, failures, due, waiting } = counters;
+  const { written, failures, slotsDue, waiting } = counters;
   return [
     gauge("archive_up", "1 while the archive can be used.", trouble === undefined ? 1 : 0),
-    gauge("archive_slots_due", "Slots whose copies may lack something.", due),
+    gauge("archive_slots_due", "Slots whose copies may lack something.", slotsDue),
     gauge("archive_publishes_pending", "Publishes that wait for the archive.", waiting),
     counter("archive_written_total", "Messages written to the archive.", written),
     counter("archive_failures_total", "Writes to the archive that failed.", failures),

@@ -43,10 +43,6 @@ export class SqliteStore implements ArchiveStore {
   }
 
   async open(): Promise<Opening> {
-    const worker = new Worker(new URL("./sqlite_worker.ts", import.meta.url));
-    this.#worker = worker;
-    worker.on("message", (answer: SqliteAnswer) => this.#take(answer));
-    worker.on("error", (error) => this.#fail(error.message));
     return await this.#call({ type: "open", path: this.#path });
   }
 
@@ -75,17 +71,32 @@ export class SqliteStore implements ArchiveStore {
   }
 
   async #close(): Promise<void> {
+    if (!this.#worker) return;
     // What could not be closed has nothing to write either.
     await this.#call({ type: "close" }).catch(() => {});
-    await this.#worker?.terminate();
+    await this.#worker.terminate();
     this.#worker = undefined;
   }
 
+  /** Begins the thread, or another in the place of one that broke. */
+  #begin(): Worker {
+    const worker = new Worker(new URL("./sqlite_worker.ts", import.meta.url));
+    worker.on("message", (answer: SqliteAnswer) => this.#take(answer));
+    worker.on("error", (error) => this.#fail(error.message));
+    const opening = Promise.withResolvers<SqliteResults[SqliteCall["type"]]>();
+    // What cannot be opened is said to whoever asks next.
+    opening.promise.catch(() => {});
+    this.#waiting.push(opening);
+    worker.postMessage({ type: "open", path: this.#path } satisfies SqliteCall);
+    return worker;
+  }
+
   #call<Call extends SqliteCall>(call: Call): Promise<SqliteResults[Call["type"]]> {
-    if (!this.#worker) return Promise.reject(new ArchiveTrouble("it is closed"));
+    if (!this.#worker && this.#closed) return Promise.reject(new ArchiveTrouble("it is closed"));
+    const worker = this.#worker ??= this.#begin();
     const waiting = Promise.withResolvers<SqliteResults[SqliteCall["type"]]>();
     this.#waiting.push(waiting);
-    this.#worker.postMessage(call);
+    worker.postMessage(call);
     // The thread answers each call with its kind of result.
     return waiting.promise as Promise<SqliteResults[Call["type"]]>;
   }

@@ -24,9 +24,9 @@ class Service {
   }
 
   #answer(call: SqliteCall): SqliteResults[SqliteCall["type"]] {
-    if (call.type === "open") return (this.#file = new SqliteFile(call.path)).opening();
+    if (call.type === "open") return (this.#file ??= new SqliteFile(call.path)).opening();
     const file = this.#file;
-    if (!file) return undefined;
+    if (!file) throw new Error("it is not open");
     switch (call.type) {
       case "slots":
         return this.#lot(file);
