@@ -122,11 +122,11 @@ export class Publisher {
    * counter-example 1). Where not all relays have answered, one that this relay does not know may exist all the same.
    */
   #existing(slot: number, stated: Vector, isComplete: boolean): Vector {
-    const known = this.#options.logs.vectorOf(slot);
+    const log = this.#options.logs.peek(slot);
     const existing = new Map<Origin, number>();
     for (const [origin, seq] of stated) {
       const isCut = isComplete || origin === this.#options.origin;
-      const upTo = isCut ? Math.min(seq, known.get(origin) ?? 0) : seq;
+      const upTo = isCut ? Math.min(seq, log?.highest(origin) ?? 0) : seq;
       if (upTo > 0) existing.set(origin, upTo);
     }
     return existing;

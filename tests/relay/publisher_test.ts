@@ -149,3 +149,14 @@ Deno.test("a stated position is cut to what exists, unless a relay that may know
     [[A, 9], [B, 2], [SELF, 1]],
   ]);
 });
+
+Deno.test("a position that is held here exists: what follows it must not overtake it", async () => {
+  const { publisher, logs, messages } = setUp();
+  const missing = new Map([["stranger", 1]]);
+  logs.append({ ...message(A, 1), slot: SLOT, after: missing });
+  logs.append({ ...message(A, 2), slot: SLOT });
+  assert.equal(logs.vectorOf(SLOT).get(A) ?? 0, 0);
+  const after = { slots: new Map([[SLOT, new Map([[A, 9]])]]), asOfMs: undefined };
+  await publisher.publish({ channel: "a", data: "answer", after });
+  assert.deepEqual([...messages[0]?.after ?? []], [[A, 2]]);
+});

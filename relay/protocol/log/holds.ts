@@ -64,6 +64,11 @@ export class Holds {
     return held !== undefined && held[lowerBound(held, seq)]?.message.seq === seq;
   }
 
+  /** The highest seq of an origin that waits; 0 without any. */
+  highest(origin: Origin): Seq {
+    return this.#held.get(origin)?.at(-1)?.message.seq ?? 0;
+  }
+
   add(message: Message, atMs: number, sinceMs: number): void {
     const hold = { message, atMs, sinceMs, released: false };
     let held = this.#held.get(message.origin);

@@ -78,6 +78,11 @@ export class SlotLog {
     return this.#vector;
   }
 
+  /** The highest seq of an origin that has come, delivered or held: so far its messages are known to exist. */
+  highest(origin: Origin): Seq {
+    return Math.max(this.#seqOf(origin), this.#holds.highest(origin));
+  }
+
   /** Rises with whatever a peer that had all before could pull. */
   get version(): number {
     return this.#version;
