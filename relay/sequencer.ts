@@ -128,11 +128,20 @@ export class Sequencer {
     }
   }
 
+  /**
+   * Whether another relay sequences this slot, or did: of a slot that was just moved here, and where the first custodian does
+   * not seem to act, what it did may not have come here yet.
+   */
+  #isSuccessor(slot: number): boolean {
+    const { table, ready, self } = this.#options;
+    const [first] = ready(table.groupOf(slot));
+    return table.groupsOf(slot).length > 1 || (first !== undefined && first !== self);
+  }
+
   /** Gives a draft its place as the one relay that does. */
   async #sequence(draft: Leveled): Promise<Published> {
-    const { publisher, table, pull } = this.#options, slot = slotOf(draft.channel);
-    // Of a slot that was just moved here, this relay may not know yet what its last sequencer did.
-    if (table.groupsOf(slot).length > 1) await pull(slot);
+    const { publisher, pull } = this.#options, slot = slotOf(draft.channel);
+    if (this.#isSuccessor(slot)) await pull(slot);
     if (draft.key === undefined) return publisher.publish(draft);
     const stored = await this.#placeOnce(draft, draft.key);
     const { message } = stored;

@@ -176,6 +176,15 @@ Deno.test("the next custodian acts where the first is dead, silent or not ready,
   assert.equal(originOf(await world.pass(world.publish(C, { key: "k3" }), 550)), B);
 });
 
+Deno.test("the next custodian looks for what the first may have published before it acts itself", async () => {
+  const world = new World();
+  world.moods.set(B, "mute");
+  world.deaf.add(C);
+  const published = await world.pass(world.publish(A, { key: "k" }), 1000);
+  assert.equal(originOf(published), B);
+  assert.deepEqual(world.asked, [B, C]);
+});
+
 Deno.test("when no custodian answers, that is what is said", async () => {
   const world = new World();
   world.moods.set(B, "dead").set(C, "dead");
