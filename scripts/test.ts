@@ -18,10 +18,11 @@ interface Need {
 }
 
 /** Suites in network namespaces. */
-const LABS = /^tests\/(interop\/|scripts\/lan_test\.ts$|cli\/doctor_lan_test\.ts$)/;
+const LABS =
+  /^tests\/(interop\/|scripts\/lan_test\.ts$|cli\/doctor_lan_test\.ts$|e2e\/chaos_test\.ts$)/;
 const INTEROP = /^tests\/interop\//;
 /** Suites with a real Redis. */
-const REDIS = /\/redis_(?!url_)\w+_test\.ts$/;
+const REDIS = /\/(redis_(?!url_)\w+|chaos)_test\.ts$/;
 
 const NEEDS: readonly Need[] = [
   program("chromium", "chromium", /^tests\/e2e\/page_test\.ts$/),

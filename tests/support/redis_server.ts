@@ -16,8 +16,8 @@ export interface RedisServer {
   cli(...args: readonly string[]): Promise<string>;
   /** Ends it at once, without saving. Idempotent. */
   stop(): Promise<void>;
-  /** Stops it and starts it on its port again: empty, or with what it saved last. */
-  restart(): Promise<RedisServer>;
+  /** Stops it and, after a while, starts it on its port again: empty, or with what it saved last. */
+  restart(downMs?: number): Promise<RedisServer>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -39,9 +39,13 @@ export function freeTcpPort(): number {
   return listener.addr.port;
 }
 
-/** Resolves once `condition` holds; asked every 50 ms, for 20 s at most. */
-export async function eventually(condition: () => boolean | Promise<boolean>, what = "a test") {
-  for (const endMs = performance.now() + START_MS; !await condition();) {
+/** Resolves once `condition` holds; asked every 50 ms, for 20 s at most or for `forMs`. */
+export async function eventually(
+  condition: () => boolean | Promise<boolean>,
+  what = "a test",
+  forMs = START_MS,
+) {
+  for (const endMs = performance.now() + forMs; !await condition();) {
     if (performance.now() > endMs) throw new Error(`waited in vain for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
@@ -89,8 +93,9 @@ async function launch(port: number, dir: string, args: readonly string[]): Promi
     signal: (signal) => child.kill(signal),
     cli: (...command) => redisCli(port, command),
     stop,
-    async restart() {
+    async restart(downMs = 0) {
       await end();
+      await new Promise((resolve) => setTimeout(resolve, downMs));
       removed = Promise.resolve();
       return await launch(port, dir, args);
     },
