@@ -81,8 +81,11 @@ function judgeKeys(
     const times = (tries.get(data) ?? []).flatMap((
       { atMs, answer },
     ) => [atMs, answer?.atMs ?? atMs]);
-    if (excuses.unreachable(Math.min(...times), Math.max(...times))) continue;
+    const lastMs = Math.max(...times);
+    if (excuses.unreachable(Math.min(...times), lastMs)) continue;
+    // A key is known as long as its message is kept.
+    if (messages.some((message) => excuses.isExpired(message, lastMs))) continue;
     const what = `${data} is ${messages.map(({ id }) => id).join(" and ")}`;
-    violations.push({ rule: "key", atMs: Math.max(...times), what });
+    violations.push({ rule: "key", atMs: lastMs, what });
   }
 }

@@ -53,7 +53,21 @@ export class Excuses {
   /** Whether a message that was answered `replicated` may be announced as missing at `atMs`. */
   forGap(message: Known, atMs: number): boolean {
     return this.overBudget(message.publish.atMs) || this.cutNear(atMs) ||
-      this.#isExpired(message, atMs);
+      this.isExpired(message, atMs);
+  }
+
+  /**
+   * Whether retention may have dropped a message by `atMs`: by age with a fifth of tolerance, or by the number of those
+   * published later on its channel or about then.
+   */
+  isExpired({ publish }: Known, atMs: number): boolean {
+    const { retention: { maxAgeMs, maxCount }, publishes } = this.#ledger;
+    if (atMs - publish.atMs >= maxAgeMs * 0.8) return true;
+    const later = publishes.filter((other) =>
+      other.channel === publish.channel && other !== publish && other.atMs <= atMs &&
+      other.atMs >= publish.atMs - this.#tolerance()
+    );
+    return later.length >= maxCount;
   }
 
   #parted(fromMs: number, toMs: number): boolean {
@@ -62,17 +76,6 @@ export class Excuses {
 
   #fell(faults: readonly Fault[], fromMs: number, toMs: number): boolean {
     return faults.some((fault) => fault.fromMs <= toMs && fault.toMs >= fromMs);
-  }
-
-  /** By age with a fifth of tolerance, or by the number of those published later on its channel or about then. */
-  #isExpired({ publish }: Known, atMs: number): boolean {
-    const { retention: { maxAgeMs, maxCount }, publishes } = this.#ledger;
-    if (atMs - publish.atMs >= maxAgeMs * 0.8) return true;
-    const later = publishes.filter((other) =>
-      other.channel === publish.channel && other !== publish && other.atMs <= atMs &&
-      other.atMs >= publish.atMs - this.#tolerance()
-    );
-    return later.length >= maxCount;
   }
 
   /** Messages may arrive, and so age, later by as long as relays were apart. */
