@@ -21,8 +21,10 @@ export interface Scope {
   readonly whole: boolean;
   /** Whose messages. */
   readonly writes: (origin: Origin) => boolean;
-  /** Whose messages only as far as they follow each other: what is missing here their origin may still write. */
+  /** Whose messages go only as far as there is no hole, outline or not: what is missing here their origin may still write. */
   readonly follows: (origin: Origin) => boolean;
+  /** Whose messages go over holes without an outline: what their origin has not got any more nobody waits for. */
+  readonly owns: (origin: Origin) => boolean;
   /** Whether an origin that the log does not know (any more) is to be forgotten. */
   readonly forgets: (origin: Origin) => boolean;
 }
@@ -91,9 +93,9 @@ export class ArchiveCopies {
       const forgotten = scope.whole ? [...base.keys()].filter(scope.forgets) : [];
       return { update: { slot, base, messages: [], vector: NOWHERE, forgotten }, isAll: true };
     }
-    const vector = new Map(base), offsetMs = time.wallMs - time.nowMs;
-    const start = lost.length === 0 ? base : below(base, lost, log.lost());
-    const { messages, isAll } = take(log.messagesAbove(start), vector, scope, room, offsetMs);
+    const come = arrived(lost, log.lost()), offsetMs = time.wallMs - time.nowMs;
+    const stored = log.messagesAbove(below(base, come));
+    const { messages, vector, isAll } = take(stored, { base, come, scope, room, offsetMs });
     if (!isAll || !scope.whole) {
       return { update: { slot, base, messages, vector, forgotten: [] }, isAll };
     }
@@ -117,11 +119,17 @@ function outlineOf(log: SlotLog, vector: Vector, nowMs: number): KeptOutline {
   return { bytes: encodeOutline({ ...outline, end }), floors: outline.floors };
 }
 
-/** `base`, lowered to before what was lost and is not any longer. */
-function below(base: Vector, were: readonly Range[], are: readonly Range[]): Vector {
+/** What a copy lacks as lost, and the log does not any longer. */
+function arrived(were: readonly Range[], are: readonly Range[]): RangeSets {
   const come = new RangeSets();
   for (const { origin, from, to } of were) come.add(origin, from, to);
   for (const { origin, from, to } of are) come.delete(origin, from, to);
+  return come;
+}
+
+/** `base`, lowered to before what has come. */
+function below(base: Vector, come: RangeSets): Vector {
+  if (come.isEmpty) return base;
   const start = new Map(base);
   for (const { origin, from } of come.ranges()) {
     start.set(origin, Math.min(start.get(origin) ?? 0, from - 1));
@@ -129,24 +137,50 @@ function below(base: Vector, were: readonly Range[], are: readonly Range[]): Vec
   return start;
 }
 
-/** Takes what is to be written, and moves `vector` over it. */
+/** What to take from where, and how much. */
+interface Order {
+  readonly base: Vector;
+  readonly come: RangeSets;
+  readonly scope: Scope;
+  readonly room: Room;
+  readonly offsetMs: number;
+}
+
+interface Taken {
+  readonly messages: KeptMessage[];
+  /** Where the copy stands with them. */
+  readonly vector: Map<Origin, Seq>;
+}
+
+/**
+ * Takes what is to be written. Only what comes with an outline may leave something out, since that says what: whatever is
+ * not the whole goes on without holes. If there is nothing such, all is taken, whatever the room.
+ */
 function take(
   stored: Iterable<Stored>,
-  vector: Map<Origin, Seq>,
-  { writes, follows }: Scope,
-  room: Room,
-  offsetMs: number,
-): { readonly messages: readonly KeptMessage[]; readonly isAll: boolean } {
-  const messages: KeptMessage[] = [];
+  { base, come, scope, room, offsetMs }: Order,
+): Taken & { readonly isAll: boolean } {
+  const all: Taken = { messages: [], vector: new Map(base) };
+  const steady: Taken = { messages: [], vector: new Map(base) };
   for (const { message, atMs } of stored) {
-    const { origin, seq, channel } = message, standing = vector.get(origin) ?? 0;
-    if (!writes(origin) || (seq > standing + 1 && follows(origin))) continue;
-    if (room.messages <= 0 || room.bytes <= 0) return { messages, isAll: false };
+    const { origin, seq, channel } = message, isLate = seq <= (base.get(origin) ?? 0);
+    if (!scope.writes(origin) || (isLate && !come.of(origin)?.has(seq))) continue;
+    if (scope.follows(origin) && seq > (all.vector.get(origin) ?? 0) + 1) continue;
+    const isFull = room.messages <= 0 || room.bytes <= 0;
+    if (isFull && steady.messages.length > 0) return { ...steady, isAll: false };
     const bytes = encodeMessage(message);
-    messages.push({ origin, seq, channel, atMs: atMs + offsetMs, bytes });
+    const kept = { origin, seq, channel, atMs: atMs + offsetMs, bytes };
     room.messages -= 1;
     room.bytes -= bytes.length;
-    if (seq > standing) vector.set(origin, seq);
+    put(all, kept);
+    const isNext = seq === (steady.vector.get(origin) ?? 0) + 1;
+    if (!isLate && (isNext || scope.owns(origin))) put(steady, kept);
   }
-  return { messages, isAll: true };
+  return { ...(scope.whole ? all : steady), isAll: true };
+}
+
+function put({ messages, vector }: Taken, message: KeptMessage): void {
+  const { origin, seq } = message;
+  messages.push(message);
+  vector.set(origin, Math.max(seq, vector.get(origin) ?? 0));
 }

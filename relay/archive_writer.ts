@@ -8,6 +8,7 @@ import type { Clock } from "../backbone/clock.ts";
 import type { ArchiveCopies, Room, Scope } from "./archive_copies.ts";
 import type { ArchiveWaiters } from "./archive_waiters.ts";
 import type { ArchiveStore, SlotUpdate } from "./archives/archive_store.ts";
+import { lostOf } from "./archives/outline.ts";
 import type { Logs } from "./logs.ts";
 import type { Origins } from "./origins.ts";
 import type { Origin, Range } from "./protocol/message.ts";
@@ -65,6 +66,10 @@ export class ArchiveWriter {
       const time = { nowMs: clock.nowMs(), wallMs: wallMs() };
       const room = { ...BATCH }, updates: SlotUpdate[] = [], lost = new Map<number, Lost>();
       for (const [slot, whole] of due) {
+        if (room.messages <= 0 || room.bytes <= 0) {
+          this.due(slot, whole);
+          continue;
+        }
         const { update, isAll } = copies.update(slot, this.#scope(slot, whole), room, time);
         if (!isEmpty(update)) updates.push(update);
         if (update.outline) lost.set(slot, logs.peek(slot)?.lost() ?? []);
@@ -120,9 +125,10 @@ export class ArchiveWriter {
       whole || !copies.knows(slot) || isAwaited(slot)
     ).map(([slot]) => slot);
     if (slots.length === 0) return;
-    const vectors = await store.vectors(slots);
-    for (const [n, slot] of slots.entries()) copies.stands(slot, vectors[n] ?? new Map());
-    for (const slot of slots) {
+    const standings = await store.standings(slots);
+    for (const [n, slot] of slots.entries()) {
+      const { vector = new Map(), ...more } = standings[n] ?? {};
+      copies.stands(slot, vector, lostOf({ slot, ...more }));
       waiters.settle(slot, (place) => copies.has(place));
       // Its origin writes it, and nobody says when it has.
       if (isAwaited(slot)) this.due(slot, false);
@@ -135,6 +141,7 @@ export class ArchiveWriter {
     return {
       whole,
       writes: (origin) => whole || origin === self || awaited.has(origin),
+      owns: (origin) => store.isShared && origin === self,
       follows: (origin) => store.isShared && origin !== self && lives(origin),
       forgets: (origin) => !store.isShared || !origins.knows(origin, clock.nowMs()),
     };

@@ -48,6 +48,9 @@ export interface KeptSlot {
   readonly messages: readonly Pick<KeptMessage, "atMs" | "bytes">[];
 }
 
+/** Where a copy stands. */
+export type Standing = Pick<KeptSlot, "vector" | "outline">;
+
 /** What an archive says of itself when it is opened. */
 export interface Opening {
   /** When something was last written, in wall-clock milliseconds; undefined: never. */
@@ -70,7 +73,7 @@ export interface ArchiveStore {
   /** Everything that is kept. */
   slots(): AsyncIterable<KeptSlot>;
   /** Where the copies of some slots stand, in their order. */
-  vectors(slots: readonly number[]): Promise<readonly Vector[]>;
+  standings(slots: readonly number[]): Promise<readonly Standing[]>;
   /** Resolves, when all is kept, with where the copies stand, in the order of the updates. */
   write(updates: readonly SlotUpdate[], nowMs: number): Promise<readonly Vector[]>;
   /** Keeps when origins were last heard of; those heard of before `sinceMs` go. */

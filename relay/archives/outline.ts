@@ -8,7 +8,7 @@ import { decodeMessage } from "../protocol/codec.ts";
 import { FrameReader } from "../protocol/frame_reader.ts";
 import { encodeFrame } from "../protocol/frame_writer.ts";
 import type { AgedMessage, CatchUp } from "../protocol/log/catch_up.ts";
-import type { Origin, Seq, Vector } from "../protocol/message.ts";
+import type { Origin, Range, Seq, Vector } from "../protocol/message.ts";
 import { mergeVectors, raise } from "../protocol/vector.ts";
 import { DecodeError } from "../protocol/wire.ts";
 import type { KeptSlot } from "./archive_store.ts";
@@ -54,6 +54,11 @@ export function restore(kept: KeptSlot, writtenMs: number, nowMs: number): Catch
   };
 }
 
+/** What the copy of a slot lacks as lost. @throws {DecodeError} if it is damaged. */
+export function lostOf(kept: Pick<KeptSlot, "slot" | "outline">): readonly Range[] {
+  return decodeOutline(kept)?.lost ?? [];
+}
+
 /**
  * The floors of the outline, raised over what is missing beyond it: nobody knows any more whose it was, so everybody is told
  * of a gap.
@@ -79,7 +84,7 @@ function explain(
   return floors;
 }
 
-function decodeOutline({ slot, outline }: KeptSlot): CatchUp | undefined {
+function decodeOutline({ slot, outline }: Pick<KeptSlot, "slot" | "outline">): CatchUp | undefined {
   if (!outline) return undefined;
   for (const frame of new FrameReader().push(outline)) {
     if (frame.type === "catch_up" && frame.catchUp.slot === slot) return frame.catchUp;

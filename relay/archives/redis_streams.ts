@@ -16,6 +16,7 @@ import {
   type KeptSlot,
   type Opening,
   type SlotUpdate,
+  type Standing,
 } from "./archive_store.ts";
 import { WRITE } from "./redis_scripts.ts";
 
@@ -68,11 +69,8 @@ export class RedisStreams implements ArchiveStore {
     }
   }
 
-  async vectors(slots: readonly number[]): Promise<readonly Vector[]> {
-    const all = await this.#use((redis) =>
-      Promise.all(slots.map((slot) => redis.hgetall(this.#key(slot, "vector"))))
-    );
-    return all.map(positions);
+  standings(slots: readonly number[]): Promise<readonly Standing[]> {
+    return this.#use((redis) => Promise.all(slots.map((slot) => this.#standing(redis, slot))));
   }
 
   async write(updates: readonly SlotUpdate[], nowMs: number): Promise<readonly Vector[]> {
@@ -121,17 +119,18 @@ export class RedisStreams implements ArchiveStore {
   }
 
   async #slot(slot: number): Promise<KeptSlot> {
-    const [vector, outline] = await this.#use((redis) =>
-      Promise.all([
-        redis.hgetall(this.#key(slot, "vector")),
-        redis.hgetBuffer(this.#key(slot, "outline"), "bytes"),
-      ])
-    );
+    const standing = await this.#use((redis) => this.#standing(redis, slot));
+    return { slot, ...standing, messages: await this.#messages(slot) };
+  }
+
+  async #standing(redis: RedisCommands, slot: number): Promise<Standing> {
+    const [vector, outline] = await Promise.all([
+      redis.hgetall(this.#key(slot, "vector")),
+      redis.hgetBuffer(this.#key(slot, "outline"), "bytes"),
+    ]);
     return {
-      slot,
       vector: positions(vector),
       ...(outline ? { outline: new Uint8Array(outline) } : {}),
-      messages: await this.#messages(slot),
     };
   }
 

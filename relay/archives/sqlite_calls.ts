@@ -4,14 +4,14 @@
  * @module
  */
 import type { Origin, Vector } from "../protocol/message.ts";
-import type { KeptSlot, Opening, SlotUpdate } from "./archive_store.ts";
+import type { KeptSlot, Opening, SlotUpdate, Standing } from "./archive_store.ts";
 
 /** What is asked of the file, one call after the other. */
 export type SqliteCall =
   | { readonly type: "open"; readonly path: string }
   /** Answered with some slots, and asked again until there are none. */
   | { readonly type: "slots" }
-  | { readonly type: "vectors"; readonly slots: readonly number[] }
+  | { readonly type: "standings"; readonly slots: readonly number[] }
   | { readonly type: "write"; readonly updates: readonly SlotUpdate[]; readonly nowMs: number }
   | {
     readonly type: "remember";
@@ -25,7 +25,7 @@ export type SqliteCall =
 export interface SqliteResults {
   readonly open: Opening;
   readonly slots: readonly KeptSlot[];
-  readonly vectors: readonly Vector[];
+  readonly standings: readonly Standing[];
   readonly write: readonly Vector[];
   readonly remember: undefined;
   readonly close: undefined;

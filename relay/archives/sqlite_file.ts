@@ -6,7 +6,7 @@
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { Origin, Vector } from "../protocol/message.ts";
-import type { KeptOutline, KeptSlot, Opening, SlotUpdate } from "./archive_store.ts";
+import type { KeptOutline, KeptSlot, Opening, SlotUpdate, Standing } from "./archive_store.ts";
 
 const SCHEMA_VERSION = 1;
 
@@ -99,9 +99,12 @@ export class SqliteFile {
     for (const { slot } of this.#statements.slots.all()) yield this.#slot(Number(slot));
   }
 
-  vector(slot: number): Map<Origin, number> {
-    const rows = this.#statements.vector.all(slot);
-    return new Map(rows.map(({ origin, seq }) => [String(origin), Number(seq)]));
+  standing(slot: number): Standing {
+    const outline = this.#statements.outlineOf.get(slot)?.outline;
+    return {
+      vector: this.#vector(slot),
+      ...(outline instanceof Uint8Array ? { outline: new Uint8Array(outline) } : {}),
+    };
   }
 
   write(updates: readonly SlotUpdate[], nowMs: number): Vector[] {
@@ -126,7 +129,7 @@ export class SqliteFile {
 
   #write({ slot, base, messages, vector, outline, forgotten }: SlotUpdate): Vector {
     const { keep, stand } = this.#statements;
-    const standing = this.vector(slot);
+    const standing = this.#vector(slot);
     if ([...base].some(([origin, seq]) => (standing.get(origin) ?? 0) < seq)) return standing;
     for (const { origin, seq, channel, atMs, bytes } of messages) {
       keep.run(slot, origin, seq, channel, Math.round(atMs), bytes);
@@ -134,7 +137,7 @@ export class SqliteFile {
     for (const [origin, seq] of vector) stand.run(slot, origin, seq);
     if (outline) this.#outline(slot, outline);
     if (forgotten.length > 0) this.#forget(slot, forgotten);
-    return this.vector(slot);
+    return this.#vector(slot);
   }
 
   #outline(slot: number, { bytes, floors }: KeptOutline): void {
@@ -158,13 +161,16 @@ export class SqliteFile {
     forgetOutline.run(slot);
   }
 
+  #vector(slot: number): Map<Origin, number> {
+    const rows = this.#statements.vector.all(slot);
+    return new Map(rows.map(({ origin, seq }) => [String(origin), Number(seq)]));
+  }
+
   #slot(slot: number): KeptSlot {
-    const { outlineOf, messages } = this.#statements;
-    const outline = outlineOf.get(slot)?.outline;
+    const { messages } = this.#statements;
     return {
       slot,
-      vector: this.vector(slot),
-      ...(outline instanceof Uint8Array ? { outline: new Uint8Array(outline) } : {}),
+      ...this.standing(slot),
       messages: messages.all(slot).map(({ at, message }) => ({
         atMs: Number(at),
         bytes: message instanceof Uint8Array ? new Uint8Array(message) : new Uint8Array(),

@@ -11,6 +11,7 @@ import {
   type KeptSlot,
   type Opening,
   type SlotUpdate,
+  type Standing,
 } from "./archive_store.ts";
 import type { SqliteAnswer, SqliteCall, SqliteResults } from "./sqlite_calls.ts";
 
@@ -54,8 +55,8 @@ export class SqliteStore implements ArchiveStore {
     }
   }
 
-  vectors(slots: readonly number[]): Promise<readonly Vector[]> {
-    return this.#call({ type: "vectors", slots });
+  standings(slots: readonly number[]): Promise<readonly Standing[]> {
+    return this.#call({ type: "standings", slots });
   }
 
   write(updates: readonly SlotUpdate[], nowMs: number): Promise<readonly Vector[]> {

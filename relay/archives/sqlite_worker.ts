@@ -30,8 +30,8 @@ class Service {
     switch (call.type) {
       case "slots":
         return this.#lot(file);
-      case "vectors":
-        return call.slots.map((slot) => file.vector(slot));
+      case "standings":
+        return call.slots.map((slot) => file.standing(slot));
       case "write":
         return file.write(call.updates, call.nowMs);
       case "remember":

@@ -82,7 +82,8 @@ export function testArchiveStore(
       assert.deepEqual(await all(store), []);
       const written = update([kept(A, 1), kept(B, 1), kept(A, 2)]);
       assert.deepEqual(await store.write([written], 5000), [new Map([[A, 2], [B, 1]])]);
-      assert.deepEqual(await store.vectors([SLOT, 1]), [new Map([[A, 2], [B, 1]]), new Map()]);
+      const standings = await store.standings([SLOT, 1]);
+      assert.deepEqual(standings, [{ vector: new Map([[A, 2], [B, 1]]) }, { vector: new Map() }]);
       await store.close();
       const again = open();
       const { writtenMs } = await again.open();
@@ -168,7 +169,8 @@ export function testArchiveStore(
     await store.write([update([kept(A, 1), kept(B, 1)], { outline: outline(new Map()) })], 0);
     const floors = new Map([["", new Map([[A, 1], [B, 1]])]]);
     await store.write([update([], { outline: outline(floors), forgotten: [A] })], 0);
-    assert.deepEqual(await store.vectors([SLOT]), [new Map([[B, 1]])]);
+    const [standing] = await store.standings([SLOT]);
+    assert.deepEqual(standing?.vector, new Map([[B, 1]]));
     await store.write([update([], { forgotten: [B] })], 0);
     await store.close();
     const again = open();

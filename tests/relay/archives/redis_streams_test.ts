@@ -67,7 +67,7 @@ redisTest("what is wrong with Redis is said in an operator's words", async () =>
     (error) => error instanceof ArchiveTrouble && /it is full/.test(error.message),
   );
   await redis.stop();
-  await assert.rejects(store.vectors([1]), /nothing listens there|hung up/);
+  await assert.rejects(store.standings([1]), /nothing listens there|hung up/);
   await store.close();
 });
 
