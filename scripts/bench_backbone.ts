@@ -27,7 +27,7 @@ const USAGE = "deno task bench:backbone [--receivers N] [--size B] [--loss PCT] 
 const ROUNDS = 3;
 
 /** What throughput is measured with, in payload bytes: more than a second of whoever is fastest, or its start would count most. */
-const VOLUME = { messages: 600_000, bytes: 280e6 };
+const VOLUME = { messages: 400_000, bytes: 280e6 };
 
 /** An even stream, slower than anybody's limit: what is measured is the wait for repairs. */
 const STREAM = { rate: 4_000, count: 8_000, size: 200 };
