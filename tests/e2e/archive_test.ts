@@ -107,3 +107,65 @@ Deno.test("two nodes that share an archive in Redis are killed at once: cursors 
   await using redis = await startRedis();
   await goesOn(["redis", "redis"], ["--redis", `redis://${redis.address}`]);
 });
+
+/** What a publish is answered: the level reached, or the error's code. */
+async function answer({ url }: ServerProcess, target: string): Promise<string> {
+  const response = await fetch(`${url}/publish/${target}`, { method: "POST", body: "x" });
+  const { ack, error } = await response.json();
+  if (response.status !== 200) assert.ok(response.headers.get("retry-after"));
+  return ack ?? error.code;
+}
+
+async function metrics({ url }: ServerProcess): Promise<string> {
+  return await (await fetch(`${url}/metrics`)).text();
+}
+
+/** Repeats a publish until it is answered so. */
+async function until(node: ServerProcess, target: string, expected: string): Promise<void> {
+  for (let tries = 0; await answer(node, target) !== expected; tries++) {
+    assert.ok(tries < 200, `never ${expected}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+Deno.test("a Redis that hangs costs archived publishes alone; one that is back empty gets all that is held", async () => {
+  await using first = await startRedis();
+  const cluster = ["--redis", `redis://${first.address}`, "--group-port", `${freeGroupPort()}`];
+  let nodes = await startAll(["redis"], cluster);
+  try {
+    const [node] = nodes;
+    assert.ok(node);
+    await publish(node, "news?ack=archived", "1");
+    first.signal("SIGSTOP");
+    await until(node, "other?ack=archived", "not_archived");
+    assert.equal(await answer(node, "news?ack=accepted"), "accepted");
+    const ready = await (await fetch(`${node.url}/readyz`)).text();
+    assert.match(ready, /archive: /);
+    assert.match(await metrics(node), /^groundwave_archive_up 0$/m);
+    await using _second = await first.restart();
+    await until(node, "other?ack=archived", "archived");
+    assert.match(node.written.err, /the archive is written again/);
+    const held = await exactly(node, "after=earliest", 2);
+    while (!/^groundwave_archive_slots_due 0$/m.test(await metrics(node)));
+    await killAll(nodes);
+    nodes = await startAll(["redis"], cluster);
+    const [next] = nodes;
+    assert.ok(next);
+    assert.deepEqual(await exactly(next, "after=earliest", held.length), held);
+  } finally {
+    await killAll(nodes);
+  }
+});
+
+Deno.test("a place that cannot be an archive ends the start with a line that says why", async () => {
+  const path = await Deno.makeTempFile({ prefix: "groundwave-archive-" });
+  try {
+    await Deno.writeTextFile(path, "dear diary ".repeat(1000));
+    const group = ["--group-port", `${freeGroupPort()}`];
+    await assert.rejects(startAll([`sqlite:${path}`], group), /--archive.*no archive, or damaged/);
+    await assert.rejects(startAll(["redis"], group), /--archive redis: needs --redis/);
+    await assert.rejects(startAll(["floppy"], group), /redis, or sqlite: and the path of a file/);
+  } finally {
+    await Deno.remove(path);
+  }
+});
