@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { type ArchiveStore, ArchiveTrouble } from "../../../relay/archives/archive_store.ts";
 import { SqliteStore } from "../../../relay/archives/sqlite_store.ts";
-import { testArchiveStore } from "./archive_store_contract.ts";
+import { A } from "../../support/slot_log.ts";
+import { SLOT, testArchiveStore } from "./archive_store_contract.ts";
 
 async function folder(): Promise<AsyncDisposable & { readonly path: string }> {
   const path = await Deno.makeTempDir({ prefix: "groundwave-archive-" });
@@ -69,4 +70,36 @@ Deno.test("a place that is not there is refused", async () => {
     await refusal(new SqliteStore(`${dir.path}/none/archive.db`)),
     /its folder is there/,
   );
+});
+
+/** A file system of 1 MiB, which takes root to make. */
+async function smallDisk(path: string): Promise<AsyncDisposable> {
+  const run = async (command: string, ...args: string[]) => {
+    const { success } = await new Deno.Command(command, { args }).output();
+    assert.ok(success, `${command} ${args.join(" ")}`);
+  };
+  await run("mount", "-t", "tmpfs", "-o", "size=1m", "groundwave-test", path);
+  return { [Symbol.asyncDispose]: () => run("umount", path) };
+}
+
+Deno.test({
+  name: "a disk that is full is said so, what was written stays, and it goes on when there is room",
+  ignore: Deno.uid() !== 0,
+  async fn() {
+    await using dir = await folder();
+    await using _disk = await smallDisk(dir.path);
+    await using stack = new AsyncDisposableStack();
+    const store = stack.adopt(new SqliteStore(`${dir.path}/archive.db`), (store) => store.close());
+    await store.open();
+    const large = new Uint8Array(100_000), vector = new Map([[A, 2]]);
+    const messages = [1, 2].map((seq) => ({ origin: A, seq, channel: "a", atMs: 0, bytes: large }));
+    const update = { slot: SLOT, base: new Map(), messages, vector, forgotten: [] };
+    const filler = `${dir.path}/filler`;
+    await Deno.writeFile(filler, new Uint8Array(850_000));
+    await assert.rejects(store.write([update], 0), /the disk is full/);
+    const [none] = await store.standings([SLOT]);
+    assert.deepEqual(none?.vector, new Map());
+    await Deno.remove(filler);
+    assert.deepEqual(await store.write([update], 0), [vector]);
+  },
 });
