@@ -44,8 +44,10 @@ export interface ArchiveOptions {
   readonly log: RelayLog;
 }
 
-/** What becomes due within so long is written together. */
-const BATCH_MS = 5;
+/** What nobody waits for is written together, this often. */
+const BATCH_MS = 100;
+/** What somebody waits for: whatever comes while one write is under way goes with the next. */
+const URGENT_MS = 1;
 /** Before a store that failed is tried again. */
 const RETRY_MS = 1000;
 const ROUND_MS = 2000;
@@ -70,6 +72,7 @@ export class Archive {
   #trouble: string | undefined;
   #remembered = { size: 0, atMs: -Infinity };
   #roundAtMs = 0;
+  #batchAtMs = 0;
   #running: Promise<void> | undefined;
   #wakeAtMs = Infinity;
   #cancel = () => {};
@@ -128,6 +131,7 @@ export class Archive {
     if (!this.#copies.has(place)) {
       const kept = this.#waiters.wait(place);
       this.changed(place.slot);
+      this.#wake(URGENT_MS);
       await kept;
     }
     return { id, channel, ack: "archived" };
@@ -162,6 +166,7 @@ export class Archive {
     return this.#running = this.#attempt().finally(() => {
       this.#running = undefined;
       if (this.#trouble !== undefined) this.#wake(RETRY_MS);
+      else if (this.#writer.isUrgent) this.#wake(URGENT_MS);
       else this.#wake(this.#writer.slotsDue > 0 ? BATCH_MS : ROUND_MS);
     });
   }
@@ -172,7 +177,7 @@ export class Archive {
     try {
       if (!this.#loaded) await this.#load();
       if (this.#options.clock.nowMs() >= this.#roundAtMs) await this.#round();
-      await this.#writer.write();
+      await this.#writeDue();
       if (this.#trouble !== undefined) {
         log("info", "the archive is written again", { archive: store.name });
       }
@@ -185,6 +190,13 @@ export class Archive {
       this.#trouble = reason;
       log("error", "the archive cannot be used", { archive: store.name, reason });
     }
+  }
+
+  async #writeDue(): Promise<void> {
+    const nowMs = this.#options.clock.nowMs();
+    const isAll = nowMs >= this.#batchAtMs || this.#closed;
+    if (isAll) this.#batchAtMs = nowMs + BATCH_MS;
+    await this.#writer.write(isAll);
   }
 
   async #load(): Promise<void> {

@@ -56,6 +56,11 @@ export class ArchiveWaiters {
     return kept.promise;
   }
 
+  /** Where something is waited for. */
+  slots(): readonly number[] {
+    return [...this.#bySlot.keys()];
+  }
+
   /** Whose messages are waited for in a slot. */
   origins(slot: number): ReadonlySet<Origin> {
     return new Set([...this.#bySlot.get(slot) ?? []].map(({ origin }) => origin));

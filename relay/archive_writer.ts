@@ -38,6 +38,8 @@ export class ArchiveWriter {
   readonly #options: ArchiveWriterOptions;
   /** Slots whose copies may lack something; true: the outline too. */
   readonly #due = new Map<number, boolean>();
+  /** What was due did not go at once. */
+  #isMore = false;
   #written = 0;
 
   constructor(options: ArchiveWriterOptions) {
@@ -54,26 +56,34 @@ export class ArchiveWriter {
     return this.#written;
   }
 
+  /** Whether somebody waits for what is due, or more was due than went at once. */
+  get isUrgent(): boolean {
+    return this.#isMore || this.#options.waiters.slots().some((slot) => this.#due.has(slot));
+  }
+
   /**
-   * Writes what is due, as much as goes at once.
+   * Writes what is due, as much as goes at once; with `isAll` not only what somebody waits for.
    * @throws {ArchiveTrouble} if it cannot be written; it stays due.
    */
-  async write(): Promise<void> {
+  async write(isAll: boolean): Promise<void> {
     const { clock, wallMs, logs, copies } = this.#options;
-    const due = this.#takeDue();
+    const due = this.#takeDue(isAll);
     try {
       await this.#look(due);
       const time = { nowMs: clock.nowMs(), wallMs: wallMs() };
       const room = { ...BATCH }, updates: SlotUpdate[] = [], lost = new Map<number, Lost>();
       for (const [slot, whole] of due) {
         if (room.messages <= 0 || room.bytes <= 0) {
+          this.#isMore = true;
           this.due(slot, whole);
           continue;
         }
-        const { update, isAll } = copies.update(slot, this.#scope(slot, whole), room, time);
+        const { update, isAll: isDone } = copies.update(slot, this.#scope(slot, whole), room, time);
         if (!isEmpty(update)) updates.push(update);
         if (update.outline) lost.set(slot, logs.peek(slot)?.lost() ?? []);
-        if (!isAll) this.due(slot, whole);
+        if (isDone) continue;
+        this.#isMore = true;
+        this.due(slot, whole);
       }
       if (updates.length > 0) await this.#commit(updates, lost);
     } catch (error) {
@@ -83,10 +93,17 @@ export class ArchiveWriter {
   }
 
   /** Of a shared store only what this relay may write. */
-  #takeDue(): ReadonlyMap<number, boolean> {
+  #takeDue(isAll: boolean): ReadonlyMap<number, boolean> {
     const { store, self, copies, waiters } = this.#options, due = new Map<number, boolean>();
-    for (const [slot, whole] of this.#due) {
-      if (due.size === BATCH.slots) break;
+    const slots = isAll || this.#isMore ? this.#due.keys() : waiters.slots();
+    this.#isMore = false;
+    for (const slot of slots) {
+      const whole = this.#due.get(slot);
+      if (whole === undefined) continue;
+      if (due.size === BATCH.slots) {
+        this.#isMore = true;
+        break;
+      }
       this.#due.delete(slot);
       const isOurs = whole || !store.isShared || copies.lacks(slot, self);
       if (isOurs || waiters.origins(slot).size > 0) due.set(slot, whole);
