@@ -15,7 +15,7 @@ export interface MembershipTimers {
   readonly announceMs: number;
   /** Silence after which a peer is asked whether it lives. */
   readonly expiryMs: number;
-  /** A starting relay that has heard nobody for so long is alone. */
+  /** A starting relay that has asked three times in so long, and heard nobody, is alone. */
   readonly settleMs: number;
   /** A relay answers solicitations, and tells of changes, at most this often. */
   readonly answerMs: number;
@@ -34,6 +34,9 @@ export const MEMBERSHIP_TIMERS: MembershipTimers = {
   probeMs: 1000,
   searchMs: 5000,
 };
+
+/** One lost datagram must not make a starting relay feel alone, nor a process that stood still while it asked. */
+const SOLICITATIONS = 3;
 
 /** More peers than this are ignored, so that forged announcements cannot fill the memory. */
 const MAX_PEERS = 1024;
@@ -99,18 +102,20 @@ export class Membership {
   readonly #newest = new Map<string, Origin>();
   readonly #oddities = new Set<string>();
   readonly #events: MembershipEvent[] = [];
-  readonly #settleAtMs: number;
+  /** How often it has asked who is there, and when it asks again, or has waited long enough after the last time. */
+  #solicited = 0;
   #solicitAtMs: number;
   #settled = false;
   #announceAtMs: number;
   #announcedMs = -Infinity;
+  #timedMs: number;
 
   constructor(self: Self, nowMs: number, timers: MembershipTimers = MEMBERSHIP_TIMERS) {
     this.#self = self;
     this.#timers = timers;
     this.#announceAtMs = nowMs;
     this.#solicitAtMs = nowMs;
-    this.#settleAtMs = nowMs + timers.settleMs;
+    this.#timedMs = nowMs;
   }
 
   /** The peers in view. */
@@ -197,10 +202,12 @@ export class Membership {
   pollAnnouncement(nowMs: number): { readonly solicit: boolean } | undefined {
     if (nowMs < this.#announceAtMs) return undefined;
     this.#announceAtMs = nowMs + this.#timers.announceMs;
-    // While settling, ask three times: one lost datagram must not make a relay feel alone. Answers to solicitations
-    // in between do not solicit, or two starting relays would answer each other without end.
-    const solicit = !this.#settled && nowMs >= this.#solicitAtMs;
-    if (solicit) this.#solicitAtMs = nowMs + this.#timers.settleMs / 3;
+    // Answers to solicitations in between do not solicit, or two starting relays would answer each other without end.
+    const solicit = this.#solicited < SOLICITATIONS && nowMs >= this.#solicitAtMs;
+    if (solicit) {
+      this.#solicited += 1;
+      this.#solicitAtMs = nowMs + this.#timers.settleMs / SOLICITATIONS;
+    }
     if (!this.#settled) this.#announceAtMs = Math.min(this.#announceAtMs, this.#solicitAtMs);
     this.#announcedMs = nowMs;
     return { solicit };
@@ -214,7 +221,7 @@ export class Membership {
   /** When {@link handleTimeout} is due next. */
   nextTimeoutMs(): number {
     let next = this.#announceAtMs;
-    if (!this.#settled) next = Math.min(next, this.#settleAtMs);
+    if (!this.#settled) next = Math.min(next, this.#solicitAtMs);
     for (const member of this.#members()) {
       if (!member.probing) next = Math.min(next, this.#probeAtMs(member));
     }
@@ -223,13 +230,22 @@ export class Membership {
 
   /** Time has passed. Poll announcements and events afterwards. */
   handleTimeout(nowMs: number): void {
-    if (!this.#settled && nowMs >= this.#settleAtMs) {
+    this.#forgiveStandstill(nowMs);
+    if (!this.#settled && this.#solicited === SOLICITATIONS && nowMs >= this.#solicitAtMs) {
       this.#settled = true;
       this.#events.push({ type: "settled" });
     }
     for (const member of [...this.#members()]) {
       if (!member.probing && nowMs >= this.#probeAtMs(member)) this.#miss(member);
     }
+  }
+
+  /** Who stood still itself has heard nobody meanwhile: that says nothing of the others. */
+  #forgiveStandstill(nowMs: number): void {
+    const stillMs = nowMs - this.#timedMs - this.#timers.announceMs;
+    this.#timedMs = nowMs;
+    if (stillMs < this.#timers.announceMs) return;
+    for (const member of this.#inView.values()) member.heardMs += stillMs;
   }
 
   *#members(): Generator<Member, void> {

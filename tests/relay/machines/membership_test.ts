@@ -54,6 +54,18 @@ Deno.test("a starting relay solicits three times, then settles and announces ste
   assert.ok(sent.length >= 5 && sent.slice(3).every((at) => !at.endsWith("?")));
 });
 
+Deno.test("a relay that begins late or stands still asks three times all the same before it settles", () => {
+  const membership = new Membership(self("self____"), 0), asked = [];
+  for (const nowMs of [900, 901, 1400, 1401, 1500, 1599]) {
+    membership.handleTimeout(nowMs);
+    if (membership.pollAnnouncement(nowMs)?.solicit) asked.push(nowMs);
+    assert.equal(membership.settled, false, `at ${nowMs} ms`);
+  }
+  assert.deepEqual(asked, [900, 1400, 1500]);
+  membership.handleTimeout(1600);
+  assert.equal(membership.settled, true);
+});
+
 Deno.test("a peer joins once, and is asked for when it has been silent for the expiry", () => {
   const membership = new Membership(self("self____"), 0);
   membership.handleAnnouncement(announcement("peer____"), 10);
