@@ -19,7 +19,7 @@ export class Excuses {
   constructor(ledger: Ledger) {
     this.#ledger = ledger;
     this.#crashes = ledger.faults.filter(({ kind }) => kind === "crash");
-    this.#partings = ledger.faults.filter(({ kind }) => kind !== "crash");
+    this.#partings = ledger.faults.filter(({ kind }) => kind !== "crash" && kind !== "leave");
     this.#overBudgetMs = this.#lastOverBudget();
   }
 
@@ -31,6 +31,19 @@ export class Excuses {
   /** Whether relays were kept apart at `atMs`, or shortly before. */
   cutNear(atMs: number): boolean {
     return this.#parted(atMs - SETTLE_MS, atMs);
+  }
+
+  /** Whether those who had heard of some relay may be gone, so that nobody can tell what a cursor that names it has missed. */
+  forgotten(atMs: number): boolean {
+    if (this.overBudget(0) || this.cutNear(atMs)) return true;
+    const { faults, wholeMs } = this.#ledger;
+    return faults.some(({ kind, fromMs }) =>
+      (kind === "crash" || kind === "leave") &&
+      this.#partings.some((parting) =>
+        parting.fromMs < fromMs && fromMs < parting.toMs + SETTLE_MS &&
+        !wholeMs.some((ms) => parting.toMs < ms && ms < fromMs)
+      )
+    );
   }
 
   /** Whether the relay that took it may not have been able to learn what others know. */

@@ -64,9 +64,9 @@ export interface Subscriber {
   readonly seen: Seen[];
 }
 
-/** What was done to the cluster. A crash lasts until it is re-replicated, or for no time. */
+/** What was done to the cluster. A crash lasts until it is re-replicated, or for no time; a goodbye too. */
 export interface Fault {
-  readonly kind: "crash" | "cut" | "pause" | "tables";
+  readonly kind: "crash" | "leave" | "cut" | "pause" | "tables";
   readonly node: string;
   readonly fromMs: number;
   toMs: number;

@@ -170,7 +170,9 @@ class Life {
 /** A crash finds all whole if nothing else went wrong for long enough before it. */
 function noteWholes({ faults, wholeMs }: Ledger): void {
   for (const { kind, fromMs } of faults) {
+    // Who says goodbye hands over before.
     const isRecent = (fault: Ledger["faults"][number]) =>
+      fault.kind !== "leave" &&
       fault.fromMs < fromMs && fault.toMs > fromMs - REREPLICATION_MS;
     if (kind === "crash" && !faults.some(isRecent)) wholeMs.push(fromMs - 1);
   }

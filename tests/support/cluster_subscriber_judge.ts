@@ -62,7 +62,7 @@ export class SubscriberJudge {
     const follows = new Follows(this.#concerns);
     for (const event of this.#subscriber.seen) {
       if (event.type === "message") this.#message(event, lastOf, follows);
-      else if (event.type === "gap") this.#gaps.push(event);
+      else if (event.type === "gap") this.#gap(event);
       else this.#state(event);
     }
     for (const session of this.#sessions) {
@@ -104,6 +104,14 @@ export class SubscriberJudge {
         this.#complain("after", atMs, `${id} came before ${earlier.id}`);
       }
     }
+  }
+
+  /** Where nobody can tell, no message may be missing after all: but neither is the subscriber told what it holds. */
+  #gap(gap: Gap): void {
+    this.#gaps.push(gap);
+    const { atMs, channel, missing } = gap;
+    if (missing.length > 0 || this.#excuses.forgotten(atMs)) return;
+    this.#complain("unknown gap", atMs, channel);
   }
 
   #state(event: Exclude<Seen, { type: "message" | "gap" }>): void {

@@ -10,6 +10,8 @@ export type Rule =
   | "missing"
   /** A message answered `replicated` was announced as missing, with nothing that excuses it. */
   | "gap over replicated"
+  /** A subscriber was told that nobody can tell what it missed, with nothing that excuses it. */
+  | "unknown gap"
   /** A message came twice. */
   | "duplicate"
   /** A message came after a later one of its origin. */

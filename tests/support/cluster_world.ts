@@ -149,6 +149,7 @@ export class ClusterWorld {
   /** The relay says goodbye, and is gone. */
   async leave(number: number): Promise<void> {
     const machine = this.machine(number);
+    if (machine.isUp) this.fault("leave", machine.name).toMs = this.clock.nowMs();
     await machine.leave();
     for (const subscriber of this.subscribers) subscriber.lost(machine);
   }

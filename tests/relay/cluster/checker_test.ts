@@ -1,7 +1,7 @@
 /** The checker passes a sound run, and finds in it whatever is planted there. */
 import assert from "node:assert/strict";
 import { judge } from "../../support/cluster_checker.ts";
-import type { Ledger, Publish, Seen, Subscriber } from "../../support/cluster_ledger.ts";
+import type { Fault, Ledger, Publish, Seen, Subscriber } from "../../support/cluster_ledger.ts";
 import type { Rule } from "../../support/cluster_violation.ts";
 import { ClusterWorld } from "../../support/cluster_world.ts";
 
@@ -216,6 +216,22 @@ Deno.test("a gap over a replicated message is found, unless a cut, retention or 
   const oneCrash = (ledger: Ledger, atMs: number) =>
     void ledger.faults.push({ kind: "crash", node: "n1", fromMs: atMs, toMs: atMs });
   assert.deepEqual(await plant(oneCrash), ["gap over replicated"]);
+});
+
+Deno.test("being told that nobody can tell what is missing is found, unless those who knew were gone", async () => {
+  const plant = (...faults: readonly Fault["kind"][]) =>
+    findings((ledger, { seen }) => {
+      const { atMs, channel } = seen.at(-1) as Got;
+      seen.push({ type: "gap", atMs, channel, reason: "unknown", missing: [] });
+      faults.forEach((kind, i) => {
+        const fromMs = atMs - 12_000 + 500 * i;
+        ledger.faults.push({ kind, node: `n${i}`, fromMs, toMs: fromMs });
+      });
+    });
+  assert.deepEqual(await plant(), ["unknown gap"]);
+  assert.deepEqual(await plant("crash"), ["unknown gap"]);
+  assert.deepEqual(await plant("cut", "leave"), []);
+  assert.deepEqual(await plant("crash", "crash"), []);
 });
 
 Deno.test("what nobody published, or not so, is found", async () => {
