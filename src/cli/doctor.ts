@@ -13,6 +13,7 @@ import { checkLoopback } from "./doctor/loopback.ts";
 import { checkOwnPort } from "./doctor/own_port.ts";
 import { judgePeers, meetPeers } from "./doctor/peers.ts";
 import { checkRedis } from "./doctor/redis.ts";
+import { socketTrouble } from "./doctor/socket_trouble.ts";
 import { CommandError, UsageError } from "./errors.ts";
 import { flag, integer, optional, toggle } from "./flag.ts";
 import { type Address, chooseInterface } from "./interface.ts";
@@ -51,11 +52,15 @@ export const doctor = defineCommand({
   if (options.redis) {
     tell(await checkRedis(options.redis, clusterName(options), options["group-count"]));
   }
-  if (peer) {
+  if (peer && addresses.length > 0) {
     if (chosen === undefined) throw new UsageError("--peer needs --interface: which one?");
     using end = endOf(terminal, seconds);
-    peers = await meetPeers(chosen, group, end.promise);
-    tell(judgePeers(peers, group));
+    try {
+      peers = await meetPeers(chosen, group, end.promise);
+      tell(judgePeers(peers, group));
+    } catch (error) {
+      tell([trouble("fail", "peers", ...socketTrouble(error, group))]);
+    }
   }
   const failed = findings.some(({ state }) => state === "fail");
   if (json) terminal.out(`${JSON.stringify({ ok: !failed, findings, peers })}\n`);
@@ -79,6 +84,11 @@ function choose(
 ): string | undefined {
   if (wanted !== undefined) return wanted;
   const about = "interface";
+  if (addresses.length === 0) {
+    const mend = "give the LAN's interface one, or set lo up for this machine alone";
+    tell([trouble("fail", about, "none has an IPv4 address", mend)]);
+    return undefined;
+  }
   try {
     const chosen = chooseInterface(addresses);
     tell([ok(about, `${chosen} is what a node uses without --interface`)]);

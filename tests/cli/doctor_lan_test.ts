@@ -68,7 +68,11 @@ Deno.test({
 });
 
 Deno.test(
-  { name: "without another doctor --peer fails, and a link that is down is named", ignore },
+  {
+    name:
+      "without another doctor --peer fails; a link that is down, and that there is no address, is named",
+    ignore,
+  },
   async () => {
     await using lab = await Lab.open(1);
     const [host] = lab.hosts;
@@ -80,5 +84,9 @@ Deno.test(
     const cut = await doctorOn(host, "--interface", host.address);
     assert.equal(cut.code, 1);
     assert.match(about(cut.findings, /^eth0 link$/).says, /^no carrier$/);
+    shell(`ip -n ${host.name} addr flush dev eth0; ip -n ${host.name} addr flush dev lo`);
+    const bare = await doctorOn(host, "--peer", "--seconds", "1");
+    assert.equal(bare.code, 1);
+    assert.match(about(bare.findings, /^interface$/).says, /^none has an IPv4 address$/);
   },
 );

@@ -4,6 +4,7 @@ import { Exchange } from "../../src/cli/doctor/exchange.ts";
 import { type Finding, findingLine } from "../../src/cli/doctor/finding.ts";
 import { checkBuffer, checkMemberships } from "../../src/cli/doctor/host.ts";
 import { checkLink } from "../../src/cli/doctor/link.ts";
+import { checkOwnPort } from "../../src/cli/doctor/own_port.ts";
 import { judgePeers } from "../../src/cli/doctor/peers.ts";
 import { decodeMessage, encodeMessage } from "../../src/cli/doctor/probe.ts";
 import { run } from "../../src/cli/program.ts";
@@ -48,15 +49,23 @@ Deno.test("loopback works, its port is free; then it is taken, by one that share
   const other = freePort();
   const hog = Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: other });
   try {
-    const hogged = await doctor("--interface", "127.0.0.1", "--group-port", String(other));
+    const hogged = await doctor(...flags.with(-1, String(other)), "--peer", "--seconds", "1");
     assert.equal(hogged.code, 1);
-    const { state, says, mend } = about(hogged.findings, /^lo 127/);
-    assert.equal(state, "fail");
-    assert.match(says, /taken by a program that does not share it/);
-    assert.match(mend ?? "", /ss -ulpn/);
+    for (const where of [/^lo 127/, /^peers$/]) {
+      const { state, says, mend } = about(hogged.findings, where);
+      assert.equal(state, "fail");
+      assert.match(says, /taken by a program that does not share it/);
+      assert.match(mend ?? "", /ss -ulpn/);
+    }
   } finally {
     hog.close();
   }
+});
+
+Deno.test("a port that may not be had is a warning, as an address is that has gone", () => {
+  const { state, says } = checkOwnPort("203.0.113.9", 3055);
+  assert.equal(state, "warn");
+  assert.match(says, /^no socket for multicast: /);
 });
 
 Deno.test("lines name the state, the place, the trouble and its mend", async () => {

@@ -34,7 +34,7 @@ function checkFfi(): Finding {
 
 /** What a socket gets of the receive buffer that a node asks for. */
 function grantedBuffer(): number | undefined {
-  const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const socket = Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: 0 });
   try {
     return raiseReceiveBuffer(socket.addr as Deno.NetAddr);
   } finally {

@@ -6,6 +6,7 @@
 import { newOrigin } from "../../../relay/new_origin.ts";
 import { openUdp, type Target } from "../../../backbone/udp.ts";
 import { type Finding, ok, trouble } from "./finding.ts";
+import { socketTrouble } from "./socket_trouble.ts";
 
 const PATIENCE_MS = 1_000;
 const REPEAT_MS = 100;
@@ -25,17 +26,8 @@ export async function checkLoopback(
     const mend = `let the firewall accept UDP to ${group.address}/26 port ${group.port} on ${name}`;
     return trouble(severity, about, "multicast is sent and does not come back", mend);
   } catch (error) {
-    return trouble(severity, about, ...explain(error, group));
+    return trouble(severity, about, ...socketTrouble(error, group));
   }
-}
-
-function explain(error: unknown, { port }: Target): [says: string, mend: string] {
-  if (error instanceof Deno.errors.AddrInUse) {
-    const says = `port ${port} is taken by a program that does not share it`;
-    return [says, `end it (ss -ulpn 'sport = :${port}' shows it), or choose another --group-port`];
-  }
-  const says = error instanceof Error ? error.message : String(error);
-  return [`no socket for multicast: ${says}`, "check the address and the interface's state"];
 }
 
 /** Milliseconds there and back; undefined if nothing came. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { type Finding, ok, trouble } from "./finding.ts";
+import { socketTrouble } from "./socket_trouble.ts";
 
 /** OpenPGM's receivers ask for repairs by unicast; ours ask the group. */
 export function checkOwnPort(address: string, port: number): Finding {
@@ -12,7 +13,9 @@ export function checkOwnPort(address: string, port: number): Finding {
     Deno.listenDatagram({ transport: "udp", hostname: address, port }).close();
     return ok(about, "free");
   } catch (error) {
-    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    if (!(error instanceof Deno.errors.AddrInUse)) {
+      return trouble("warn", about, ...socketTrouble(error, { address, port }));
+    }
     return trouble(
       "warn",
       about,

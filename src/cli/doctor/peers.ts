@@ -11,7 +11,11 @@ import { decodeMessage, encodeMessage } from "./probe.ts";
 
 const PROBE_MS = 100;
 
-/** Sends probes until `end`, and hears what comes of it. */
+/**
+ * Sends probes until `end`, and hears what comes of it.
+ *
+ * @throws what the system's sockets fail with.
+ */
 export async function meetPeers(
   interfaceAddress: string,
   group: Target,
