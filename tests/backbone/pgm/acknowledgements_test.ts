@@ -114,6 +114,27 @@ Deno.test("a receiver acknowledges from where it began: the first packet that it
   }
 });
 
+Deno.test("the last acknowledgement of a stream that rests is said again with each heartbeat, until it arrives", () => {
+  for (const lostAcks of [1, 2, 3]) {
+    const { clock, network, node } = lan(), source = node(1);
+    node(2);
+    source.tag([2]);
+    source.send(Uint8Array.of(1));
+    clock.advance(TIMING.windowMs / 2);
+    let left = lostAcks;
+    network.faults.drop = ([, , , , type]) => type === TYPE.ack && left-- > 0;
+    source.send(Uint8Array.of(2));
+    const acknowledged = () => source.acknowledged.at(-1)?.through === 2;
+    // The first heartbeat brings the second, and so on.
+    const beats = Array.from({ length: lostAcks }, (_, at) => TIMING.heartbeatGrowth ** at);
+    const dueMs = TIMING.heartbeatFirstMs * beats.reduce((sum, beat) => sum + beat, 0);
+    clock.advance(dueMs - 1);
+    ok(!acknowledged(), `${lostAcks} lost`);
+    clock.advance(2);
+    ok(acknowledged(), `${lostAcks} lost`);
+  }
+});
+
 Deno.test("who leaves a group before it was handed what came does not acknowledge it", () => {
   for (const leaves of [false, true]) {
     const source = { gsi: 1, sourcePort: 32_769, destinationPort: 3055 };
