@@ -1,5 +1,6 @@
 /** Every node at once is killed and started again: logs and cursors go on from the archive. */
 import assert from "node:assert/strict";
+import { amount } from "../support/soak.ts";
 import { startRedis } from "../support/redis_server.ts";
 import { freeGroupPort, type ServerProcess, startNode } from "../support/node_process.ts";
 
@@ -167,5 +168,47 @@ Deno.test("a place that cannot be an archive ends the start with a line that say
     await assert.rejects(startAll(["floppy"], group), /redis, or sqlite: and the path of a file/);
   } finally {
     await Deno.remove(path);
+  }
+});
+
+/** Publishes until the node is gone; answers the ids that were answered as archived. */
+async function publishAll({ url }: ServerProcess, writer: number): Promise<string[]> {
+  const ids: string[] = [];
+  for (let n = 0;; n++) {
+    try {
+      const target = `${url}/publish/news?ack=archived`;
+      const response = await fetch(target, { method: "POST", body: `${writer}.${n}` });
+      const { id } = await response.json();
+      if (response.status === 200) ids.push(id);
+    } catch {
+      return ids;
+    }
+  }
+}
+
+Deno.test("killed at any moment, a node has whatever it has answered as archived", async () => {
+  const dir = await Deno.makeTempDir({ prefix: "groundwave-archive-" });
+  const cluster = ["--group-port", `${freeGroupPort()}`], kept: string[] = [];
+  let nodes: readonly ServerProcess[] = [];
+  try {
+    for (let round = 0; round < amount(3, 30); round++) {
+      nodes = await startAll([`sqlite:${dir}/a.db`], cluster);
+      const [node] = nodes;
+      assert.ok(node);
+      const { messages, gap } = await history(node, "after=earliest&limit=1000");
+      assert.equal(gap, undefined);
+      const there = new Set(messages.map(({ id }) => id));
+      // What retention has dropped is the oldest.
+      assert.deepEqual(kept.slice(-500).filter((id) => !there.has(id)), []);
+      const writers = Array.from({ length: 8 }, (_, writer) => publishAll(node, writer));
+      await until(node, "other?ack=archived", "archived");
+      await new Promise((resolve) => setTimeout(resolve, 100 * round));
+      await killAll(nodes);
+      kept.push(...(await Promise.all(writers)).flat());
+    }
+    assert.ok(kept.length > 0);
+  } finally {
+    await killAll(nodes);
+    await Deno.remove(dir, { recursive: true });
   }
 });
