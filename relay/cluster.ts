@@ -63,6 +63,11 @@ const HAND_OVER_STEP_MS = 50;
 /** A peer that does not hear us, or is not heard, is in touch while exchanges with it succeed: a little more than a round. */
 const OUT_OF_TOUCH_MS = 2500;
 
+/** {@link Cluster.follow} is due with each announcement. A relay that misses that stood still. */
+const STOOD_STILL_MS = 2.5 * MEMBERSHIP_TIMERS.announceMs;
+/** So long after it goes on, what it missed may not have come yet, nor have others heard of it again. */
+const WAKING_MS = 2 * MEMBERSHIP_TIMERS.announceMs;
+
 /** One relay's part in the cluster. */
 export class Cluster {
   readonly exchanges: Exchanges;
@@ -75,6 +80,8 @@ export class Cluster {
   readonly #mutual = new Set<Origin>();
   #members = "";
   #started = false;
+  #followedMs = Infinity;
+  #wokeMs = -Infinity;
 
   constructor(options: ClusterOptions) {
     const { backbone, groups, peers, sync, table, view } = options;
@@ -122,9 +129,17 @@ export class Cluster {
     return this.custody.ready(table.groupOf(slot)).includes(self.origin);
   }
 
+  /** It stood still until a moment ago, as a stopped process or machine does: others may have acted in its place. */
+  get stoodStill(): boolean {
+    const nowMs = this.#options.clock.nowMs();
+    return nowMs - this.#followedMs >= STOOD_STILL_MS || nowMs - this.#wokeMs < WAKING_MS;
+  }
+
   /** The view, or what somebody in it says, may have changed. To be called a few times a second. */
   follow(): void {
-    const { view } = this.#options;
+    const { view, clock } = this.#options, nowMs = clock.nowMs();
+    if (nowMs - this.#followedMs >= STOOD_STILL_MS) this.#wokeMs = nowMs;
+    this.#followedMs = nowMs;
     if (!view.isSettled) return;
     this.#custodian.follow(view.peers);
     this.#tag();

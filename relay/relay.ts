@@ -251,6 +251,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     replication,
     settled: announcer.settled,
     ready,
+    stoodStill: () => cluster.stoodStill,
     pull: (slot) => sync.slot(slot),
     ask: async (origin, draft) => await peers.publish(inView(origin), draft),
   });

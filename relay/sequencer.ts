@@ -28,6 +28,8 @@ export interface SequencerOptions {
   readonly settled: Promise<void>;
   /** The ready custodians of a group now, best first; this relay may be among them. */
   readonly ready: (group: Group) => readonly Origin[];
+  /** This relay stood still until a moment ago. */
+  readonly stoodStill: () => boolean;
   /** Brings a slot up to what the relays in view hold. */
   readonly pull: (slot: number) => Promise<unknown>;
   /** Has another relay sequence a draft. Rejects with what it answered, or with another error if it did not answer. */
@@ -129,13 +131,14 @@ export class Sequencer {
   }
 
   /**
-   * Whether another relay sequences this slot, or did: of a slot that was just moved here, and where the first custodian does
-   * not seem to act, what it did may not have come here yet.
+   * Whether another relay sequences this slot, or did: of a slot that was just moved here, where the first custodian does
+   * not seem to act, and where this one did not for a while, what it did may not have come here yet.
    */
   #isSuccessor(slot: number): boolean {
-    const { table, ready, self } = this.#options;
+    const { table, ready, self, stoodStill } = this.#options;
     const [first] = ready(table.groupOf(slot));
-    return table.groupsOf(slot).length > 1 || (first !== undefined && first !== self);
+    const isAnother = first !== undefined && first !== self;
+    return isAnother || table.groupsOf(slot).length > 1 || stoodStill();
   }
 
   /** Gives a draft its place as the one relay that does. */

@@ -245,7 +245,9 @@ export class Membership {
     const stillMs = nowMs - this.#timedMs - this.#timers.announceMs;
     this.#timedMs = nowMs;
     if (stillMs < this.#timers.announceMs) return;
-    for (const member of this.#inView.values()) member.heardMs += stillMs;
+    for (const member of this.#inView.values()) {
+      member.heardMs = Math.min(nowMs, member.heardMs + stillMs);
+    }
   }
 
   *#members(): Generator<Member, void> {

@@ -22,6 +22,8 @@ class World {
   readonly asked: string[] = [];
   /** Who sees other ready custodians than that. */
   readonly views = new Map<string, readonly string[]>();
+  /** Who stood still until a moment ago. */
+  readonly asleep = new Set<string>();
   /** Who hears nothing by multicast. */
   readonly deaf = new Set<string>();
   readonly table = new MovingGroups(4);
@@ -74,6 +76,7 @@ class World {
       ...{ clock, self, table, logs, publisher, replication },
       settled: Promise.resolve(),
       ready: () => this.views.get(self) ?? this.ready,
+      stoodStill: () => this.asleep.has(self),
       pull: (slot) => Promise.resolve(this.#pull(self, slot)),
       ask: (to, draft) => this.#ask(to, draft),
     });
@@ -204,6 +207,16 @@ Deno.test("the custodian that a slot was moved to looks for its keys first", asy
   assert.equal((await world.publish(A, { key: "k" })).id, id);
   const other = world.publish(A, { key: "k", data: "y" });
   assert.equal(await codeOf(other), "key_conflict");
+});
+
+Deno.test("a custodian that stood still looks for what another has placed meanwhile", async () => {
+  const world = new World();
+  world.deaf.add(B).add(C);
+  world.views.set(A, [C]);
+  const { id } = await world.publish(A, { key: "k" });
+  world.views.delete(A);
+  world.asleep.add(B);
+  for (const at of [A, B] as const) assert.equal((await world.publish(at, { key: "k" })).id, id);
 });
 
 Deno.test("a relay that is no ready custodian refuses to sequence, and nothing is published", async () => {

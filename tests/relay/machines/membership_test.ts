@@ -91,6 +91,21 @@ function probed(result: ProbeResult, nowMs = expiryMs): Membership {
   return membership;
 }
 
+Deno.test("who stood still itself takes nobody for silent before it has listened again", () => {
+  const membership = new Membership(self("self____"), 0);
+  for (let nowMs = 0; nowMs <= 2000; nowMs += 500) {
+    membership.handleAnnouncement(announcement("peer____"), nowMs);
+    membership.handleTimeout(nowMs);
+  }
+  drain(membership);
+  membership.handleTimeout(12_000);
+  assert.deepEqual([drain(membership), membership.hears(12_000)], [[], ["peer____"]]);
+  for (let nowMs = 12_500; nowMs <= 13_000; nowMs += 500) membership.handleTimeout(nowMs);
+  assert.deepEqual(drain(membership), []);
+  membership.handleTimeout(13_500);
+  assert.deepEqual(drain(membership), ["probe peer____"]);
+});
+
 Deno.test("a silent peer that is dead leaves, one that nobody can tell of leaves and is looked for", () => {
   const dead = probed("refused");
   assert.deepEqual(drain(dead), ["left peer____: dead"]);
