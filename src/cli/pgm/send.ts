@@ -26,7 +26,10 @@ const BACKLOG_BYTES = 1 << 20;
 /** How long what the window does not take has to wait: it opens as acknowledgements come, or as the budget refills. */
 const FULL_MS = 1;
 
-/** How long nobody must have asked for a repair after the last message, and how long that is waited for. */
+/**
+ * How long nobody must have asked for a repair after the last message, and how long that is waited for. A backbone that is
+ * closed waits for receivers of ours, which ask again within milliseconds; others take half a second.
+ */
 const FAREWELL_MS = { quiet: 1_000, most: 10_000 };
 
 export const send = defineCommand(
@@ -98,16 +101,13 @@ async function sendAll(
   }
 }
 
-/** Stays for whoever still asks for repairs. */
+/** Stays until nobody has asked for a repair for a while. */
 async function farewell(backbone: Backbone): Promise<void> {
-  const startMs = performance.now();
-  let asked = counted(backbone, "naks_received"), quietMs = startMs, nowMs = startMs;
-  while (nowMs - quietMs < FAREWELL_MS.quiet && nowMs - startMs < FAREWELL_MS.most) {
-    await setTimeout(FAREWELL_MS.quiet / 20);
-    nowMs = performance.now();
-    const now = counted(backbone, "naks_received");
-    if (now !== asked) quietMs = nowMs;
-    asked = now;
+  const endMs = performance.now() + FAREWELL_MS.most;
+  const naks = () => counted(backbone, "naks_received");
+  for (let asked = -1; asked !== naks() && performance.now() < endMs;) {
+    asked = naks();
+    await setTimeout(FAREWELL_MS.quiet);
   }
 }
 
