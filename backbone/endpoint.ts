@@ -5,6 +5,7 @@
  */
 import type { Backbone, BackboneCounters, BackboneEvents, Group } from "./backbone.ts";
 import { Channel } from "./channel.ts";
+import { sayGoodbye } from "./goodbye.ts";
 import { Acknowledgements } from "./pgm/acknowledgements.ts";
 import { Budget } from "./pgm/budget.ts";
 import { type Counters, newCounters } from "./pgm/counters.ts";
@@ -32,12 +33,6 @@ type AckedEvent = Extract<SessionEvent, { type: "acked" }>;
  * the receivers' acknowledgements, or by what they ask for again, before it is held by this.
  */
 const RATE = { rate: 250_000_000, repairShare: 0.25, burstMs: 2 };
-
-/**
- * Closing: what was taken still goes out, for so long at most; then the sockets stay open until nobody has asked for a repair
- * for a while, a few rounds of requests, and again for so long at most. In milliseconds.
- */
-const CLOSING = { sendMost: 3_000, quiet: 50, repairMost: 1_000 };
 
 /**
  * Opens the backbone. Groups are heard once joined; the control group is no exception.
@@ -163,39 +158,17 @@ class Endpoint implements Backbone {
   }
 
   close(): Promise<void> {
-    return this.#closed ??= this.#sayGoodbye();
+    return this.#closed ??= this.#end();
   }
 
-  async #sayGoodbye(): Promise<void> {
-    const channels = [...this.#channels.values()];
-    const isWaiting = () => channels.some(({ session }) => session.bytesWaiting > 0);
-    await this.#while(isWaiting, 5, CLOSING.sendMost);
-    const nowMs = this.#options.clock.nowMs();
-    for (const channel of channels) {
-      channel.session.close(nowMs);
-      this.#transmitter.serve(channel, nowMs);
-    }
-    if (channels.length > 0) await this.#repairLast();
-    this.#transmitter.stop();
+  async #end(): Promise<void> {
+    const { clock } = this.#options, channels = [...this.#channels.values()];
+    const transmitter = this.#transmitter, naksReceived = () => this.#counters.naks_received;
+    await sayGoodbye({ channels, transmitter, clock, naksReceived });
+    transmitter.stop();
     this.#socket.close();
     await Promise.allSettled(channels.map(({ membership }) => membership));
     this.#channels.clear();
-  }
-
-  /** Waits until no request for a repair has come for a while. */
-  async #repairLast(): Promise<void> {
-    let asked = -1;
-    const isAsked = () => asked !== (asked = this.#counters.naks_received);
-    await this.#while(isAsked, CLOSING.quiet, CLOSING.repairMost);
-  }
-
-  /** Waits while `condition` holds, looking every `stepMs`, `mostMs` at most. */
-  async #while(condition: () => boolean, stepMs: number, mostMs: number): Promise<void> {
-    const { clock } = this.#options;
-    const endMs = clock.nowMs() + mostMs;
-    while (condition() && clock.nowMs() < endMs) {
-      await new Promise<void>((resolve) => clock.after(stepMs, resolve));
-    }
   }
 
   #channel(group: Group): Channel {

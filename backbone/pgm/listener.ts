@@ -5,12 +5,13 @@
  */
 import type { Acknowledgements } from "./acknowledgements.ts";
 import type { Counters } from "./counters.ts";
+import { type Discovery, firstSqnOf } from "./discovery.ts";
 import { encodeNak, encodeSpmr } from "./encode.ts";
 import { gsiText } from "./gsi.ts";
 import { type Ack, type Data, LARGEST_NAK, type Packet, type Spm, type Stream } from "./packet.ts";
 import { Peers } from "./peers.ts";
 import type { ReceiveMemory } from "./receive_memory.ts";
-import { type Discovery, firstSqnOf, Receiver, type ReceiverOptions } from "./receiver.ts";
+import { Receiver, type ReceiverOptions } from "./receiver.ts";
 import type { SqnRange } from "./serial.ts";
 import { TIMING } from "./timing.ts";
 

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Counters } from "./counters.ts";
+import type { Discovery } from "./discovery.ts";
 import { type Data, LARGEST_NAK, type Spm, type Stream } from "./packet.ts";
 import { Reassembler } from "./reassembly.ts";
 import type { Holder } from "./receive_memory.ts";
@@ -34,16 +35,6 @@ const MOST_AWAITED = 8 * LARGEST_NAK;
 
 /** What a source can have sent SPMs in the time that it is remembered. */
 const LARGEST_SPM_JUMP = Math.ceil(TIMING.peerExpiryMs / TIMING.heartbeatFirstMs);
-
-/** How a stream became known. */
-export interface Discovery {
-  readonly stream: Stream;
-  /** Where to begin: nothing before it is missed. */
-  readonly firstSqn: number;
-  /** Where its packets come from, if that is known. */
-  readonly address: string | undefined;
-  readonly nowMs: number;
-}
 
 export class Receiver implements Holder {
   readonly stream: Stream;
@@ -302,14 +293,4 @@ export class Receiver implements Holder {
     const missing = this.#window.expose(lead);
     if (missing.length > 0) this.#requests.add(missing, nowMs);
   }
-}
-
-/** A stream so young when first heard of is heard from its beginning: one NAK can still ask for all of it. */
-const YOUNG = LARGEST_NAK - 1;
-
-/** Where to begin with a stream that was discovered by `first`: nothing before that is missed. */
-export function firstSqnOf(first: Spm | Data, welcomeYoung: boolean): number {
-  // An SPM of a source that has sent nothing has lead one before trail.
-  const at = first.type === "spm" ? plus(first.lead, 1) : first.sqn;
-  return welcomeYoung && first.trail === 0 && at <= YOUNG ? 0 : at;
 }
