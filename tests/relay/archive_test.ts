@@ -102,13 +102,12 @@ Deno.test("a store that fails costs archived publishes alone, and is filled when
   const { clock, archive, place, publish, logs, told, end } = setUp();
   await archive.start();
   place.trouble = "the disk is full";
+  for (let seq = 1; seq <= 5; seq++) logs.append(message(B, seq));
   const first = outcome(publish());
-  await pass(clock, 100);
+  await pass(clock, 500);
   assert.equal(archive.trouble, "the disk is full");
   await assert.rejects(publish(), { code: "not_archived", message: /disk is full.*nothing was/ });
   assert.equal(logs.vectorOf(SLOT).get(A), 1);
-  for (let seq = 1; seq <= 5; seq++) logs.append(message(B, seq));
-  await pass(clock, 500);
   place.trouble = undefined;
   await pass(clock, 1100);
   assert.equal(first.said, "archived");
@@ -232,6 +231,28 @@ Deno.test("who does not lead writes nothing of others, unless a publisher waits 
   await pass(clock, 50);
   assert.equal(published.said, "archived");
   assert.deepEqual(place.ids(SLOT), [`${B}.1`]);
+  await end();
+});
+
+Deno.test("a shared store that is back empty gets what is held, though nothing happens any more", async () => {
+  const { clock, archive, place, logs, view, end } = setUp({ isShared: true });
+  await archive.start();
+  logs.append(message(A, 1));
+  logs.append(message(B, 1));
+  await pass(clock, 2200);
+  place.trouble = "gone";
+  await pass(clock, 3000);
+  assert.equal(archive.trouble, "gone");
+  place.copies.clear();
+  place.trouble = undefined;
+  await pass(clock, 4000);
+  assert.deepEqual(place.ids(SLOT).toSorted(), [`${A}.1`, `${B}.1`]);
+  view.leads = false;
+  // Emptied without a word: what is written next does not fit.
+  place.copies.clear();
+  logs.append(message(A, 2));
+  await pass(clock, 500);
+  assert.deepEqual(place.ids(SLOT), [`${A}.1`, `${A}.2`]);
   await end();
 });
 
