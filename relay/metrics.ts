@@ -13,6 +13,7 @@ import type { Groups } from "./groups.ts";
 import type { Intake } from "./intake.ts";
 import type { Logs } from "./logs.ts";
 import type { Metric } from "./protocol/upstream.ts";
+import type { Peers } from "./peers.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Sync } from "./sync.ts";
 import type { Replication } from "./replication.ts";
@@ -32,6 +33,7 @@ export interface MetricSources {
   readonly logs: Logs;
   readonly sync: Sync;
   readonly intake: Intake;
+  readonly peers: Peers;
   readonly publisher: Publisher;
   readonly replication: Replication;
   readonly upstream: RelayUpstream;
@@ -53,6 +55,7 @@ export function collectMetrics(from: MetricSources): readonly Metric[] {
     gauge("relay_publishes_pending", "Publishes that wait for a custodian.", replication.pending),
     gauge("relay_subscriptions", "Open subscriptions.", upstream.subscriptions),
     ...clusterMetrics(from.cluster),
+    ...peerMetrics(from.peers),
     ...from.archive ? archiveMetrics(from.archive) : [],
     counter("relay_published_total", "Messages published here.", publisher.published),
     counter("relay_pushed_total", "Messages pushed to custodians.", replication.pushes),
@@ -83,6 +86,16 @@ function clusterMetrics({ custody, exchanges, freshness }: Cluster): Metric[] {
     counter("digests_total", "Exchanges of digests begun with peers.", begun),
     counter("digest_failures_total", "Exchanges of digests that were not answered.", failed),
     counter("digest_entries_total", "Slots told to peers in digests.", told),
+  ];
+}
+
+function peerMetrics({ sessions, counters }: Peers): Metric[] {
+  const open = "Open sessions with peers, by what this relay does in them.";
+  return [
+    { ...gauge("peer_sessions", open, sessions.asking), labels: { side: "asking" } },
+    { ...gauge("peer_sessions", open, sessions.answering), labels: { side: "answering" } },
+    counter("peer_unreached_total", "Sessions that peers did not accept.", counters.unreached),
+    counter("peer_refused_total", "Sessions ended for what one side is or sent.", counters.refused),
   ];
 }
 

@@ -67,6 +67,11 @@ export class PeerSession {
     return done.promise;
   }
 
+  /** Both sides know whom they talk to, or did when it ended. */
+  get isOpen(): boolean {
+    return this.#asker.isOpen;
+  }
+
   /** Ends the session and fails what was asked. Idempotent. */
   close(error: SessionError): void {
     this.#asker.end(error);
@@ -116,21 +121,36 @@ export class PeerSession {
 /** A peer that would not talk to us is not asked again for so long. */
 const REFUSED_MS = 30_000;
 
+/** A peer that cannot be reached for so long has not merely ended or begun: it would have left the view. */
+const UNREACHED_MS = 5000;
+
+export interface PeerLinkOptions extends LinkOptions {
+  /** Told why the peer is not asked for a while: it would not talk to us, or we not to it. */
+  readonly refused: (error: SessionError) => void;
+  /** A session failed before it was open. Once for each stretch of such failures `lasting` is set: an operator should know. */
+  readonly unreached: (error: SessionError, lasting: boolean) => void;
+  /** It has been reached again after that. */
+  readonly reached: () => void;
+}
+
 /** What one peer is asked over: a session while there is one, a new one when there is something to ask. */
 export class PeerLink {
   readonly #peer: PeerAddress;
-  readonly #options: LinkOptions & { readonly refused: (error: SessionError) => void };
+  readonly #options: PeerLinkOptions;
   #session: PeerSession | undefined;
   #refusal: { readonly error: SessionError; readonly untilMs: number } | undefined;
+  /** Since when no session could be had, and whether that was told. */
+  #unreached: { readonly sinceMs: number; told: boolean } | undefined;
   #closed = false;
 
-  /** @param options `refused` is told why the peer is not asked for a while. */
-  constructor(
-    peer: PeerAddress,
-    options: LinkOptions & { readonly refused: (error: SessionError) => void },
-  ) {
+  constructor(peer: PeerAddress, options: PeerLinkOptions) {
     this.#peer = peer;
     this.#options = options;
+  }
+
+  /** A session is open. */
+  get isOpen(): boolean {
+    return this.#session?.isOpen ?? false;
   }
 
   /** See {@link PeerSession.ask}. Rejects at once where the peer would not talk to us a moment ago. */
@@ -141,7 +161,9 @@ export class PeerLink {
       return Promise.reject(refusal.error);
     }
     this.#session ??= this.#open();
-    return this.#session.ask(question, catchUp);
+    const answer = this.#session.ask(question, catchUp);
+    answer.then(() => this.#reach(), () => {});
+    return answer;
   }
 
   /** Ends the session and fails what was asked. Idempotent. */
@@ -152,11 +174,26 @@ export class PeerLink {
   }
 
   #open(): PeerSession {
+    const begunMs = this.#options.clock.nowMs();
     const session = new PeerSession(this.#peer, this.#options, (error) => {
       if (this.#session === session) this.#session = undefined;
-      if (error.isFault && !this.#closed) this.#refuse(error);
+      if (this.#closed) return;
+      if (error.isFault) this.#refuse(error);
+      else if (!session.isOpen) this.#miss(error, begunMs);
     });
     return session;
+  }
+
+  #miss(error: SessionError, begunMs: number): void {
+    const unreached = this.#unreached ??= { sinceMs: begunMs, told: false };
+    const lasting = this.#options.clock.nowMs() - unreached.sinceMs >= UNREACHED_MS;
+    this.#options.unreached(error, lasting && !unreached.told);
+    unreached.told ||= lasting;
+  }
+
+  #reach(): void {
+    if (this.#unreached?.told) this.#options.reached();
+    this.#unreached = undefined;
   }
 
   #refuse(error: SessionError): void {

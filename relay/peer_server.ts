@@ -71,6 +71,11 @@ export class PeerServer {
     this.#options = options;
   }
 
+  /** Sessions of peers that have said who they are. */
+  get sessions(): number {
+    return [...this.#sessions].filter(({ isOpen }) => isOpen).length;
+  }
+
   /** Serves a connection until it is over. */
   accept(conn: ByteConn): void {
     const strangers = [...this.#sessions].filter((session) => !session.isOpen);

@@ -49,8 +49,20 @@ const PROBE_MS = 1000;
 /** Who sends much that is wrong has one problem, not many. */
 const COMPLAINT_MS = 10_000;
 
+/** Counts since the start. */
+export interface PeerCounters {
+  /** Sessions that this relay could not begin: nobody accepted, or answered. */
+  unreached: number;
+  /** Sessions that either side ended as one that it must not have. */
+  refused: number;
+}
+
+const UNREACHED =
+  "a peer is heard, but cannot be reached by TCP: what only it has cannot be fetched";
+
 /** Both sides of the peer sessions of one relay. */
 export class Peers {
+  readonly counters: PeerCounters = { unreached: 0, refused: 0 };
   readonly #options: PeersOptions;
   readonly #linkOptions: LinkOptions;
   readonly #links = new Map<string, PeerLink>();
@@ -74,8 +86,17 @@ export class Peers {
       for (const { origin, ageMs } of heard) origins.hear(origin, clock.nowMs(), ageMs);
     };
     this.#linkOptions = { clock, transport, hello, credentials, heard };
-    const refused: PeerServerOptions["refused"] = (peer, error) => this.#complain(peer, error);
+    const refused: PeerServerOptions["refused"] = (peer, error) => {
+      this.counters.refused += 1;
+      this.#complain(peer, error);
+    };
     this.#server = new PeerServer({ ...options, hello, credentials, refused });
+  }
+
+  /** Sessions open now: those in which this relay asks, and those in which it is asked. */
+  get sessions(): { readonly asking: number; readonly answering: number } {
+    const asking = [...this.#links.values()].filter(({ isOpen }) => isOpen).length;
+    return { asking, answering: this.#server.sessions };
   }
 
   /** Accepts sessions at an address of this machine, on a port of the transport's choice. */
@@ -151,14 +172,24 @@ export class Peers {
 
   #link(peer: PeerAddress): PeerLink {
     let link = this.#links.get(peer.origin);
-    if (!link) {
-      const { log } = this.#options, { node: id, origin, host } = peer;
-      const refused = ({ message: reason }: SessionError) =>
-        log("warn", "a peer cannot be asked", { id, origin, host, reason });
-      link = new PeerLink(peer, { ...this.#linkOptions, refused });
-      this.#links.set(peer.origin, link);
-    }
+    if (!link) this.#links.set(peer.origin, link = this.#newLink(peer));
     return link;
+  }
+
+  #newLink(peer: PeerAddress): PeerLink {
+    const { log } = this.#options, { node: id, origin, host, port } = peer;
+    return new PeerLink(peer, {
+      ...this.#linkOptions,
+      refused: ({ message: reason }) => {
+        this.counters.refused += 1;
+        log("warn", "a peer cannot be asked", { id, origin, host, reason });
+      },
+      unreached: ({ message: reason }, lasting) => {
+        this.counters.unreached += 1;
+        if (lasting) log("warn", UNREACHED, { id, origin, host, port, reason });
+      },
+      reached: () => log("info", "a peer can be reached by TCP again", { id, origin, host }),
+    });
   }
 
   #complain(peer: Hello | undefined, { message: reason }: SessionError): void {

@@ -257,7 +257,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   });
   const interest = own(new Interest({ clock, groups, table }));
   const heart = { backbone, table, registry, groups, logs, sync, cluster, archive };
-  const parts = { ...heart, announcer, intake, publisher, replication };
+  const parts = { ...heart, announcer, intake, peers, publisher, replication };
   const upstream: RelayUpstream = new RelayUpstream({
     node,
     clock,

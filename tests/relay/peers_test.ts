@@ -29,15 +29,26 @@ interface Setup {
   readonly credentials?: Credentials;
   readonly handlers?: Partial<PeerHandlers>;
   readonly groupCount?: number;
+  /** Whether what it dials is not reached. */
+  readonly isCut?: () => boolean;
 }
 
-function setUp(origin: string, { credentials, handlers, groupCount = 1 }: Setup = {}) {
-  const clock = new VirtualClock(), origins = new Origins(), said: string[] = [];
+function setUp(
+  origin: string,
+  { credentials, handlers, groupCount = 1, isCut = () => false }: Setup = {},
+) {
+  const clock = new VirtualClock(),
+    tcp = tcpTransport(clock),
+    origins = new Origins(),
+    said: string[] = [];
   const table = new MovingGroups(groupCount);
   const logs = new Logs({ clock, log: { ...LOG_OPTIONS, self: origin }, maxBytes: 256_000_000 });
   const peers = new Peers({
     clock,
-    transport: tcpTransport(clock),
+    transport: {
+      listen: (hostname, accept) => tcp.listen(hostname, accept),
+      dial: (host, port) => isCut() ? Promise.reject(new Error("cut")) : tcp.dial(host, port),
+    },
     node: { id: `node ${origin}`, origin },
     logs,
     table,
@@ -437,6 +448,31 @@ Deno.test("a peer that pulls much and takes nothing costs the window, and loses 
     clock.advance(60_000);
     bytes += await peer.skip(Infinity);
     assert.ok(bytes < CREDIT_WINDOW_BYTES + 600_000, `${bytes} bytes`);
+  });
+});
+
+Deno.test("a peer that cannot be reached for 5 s is told of once, and when it can be again", async () => {
+  let isCut = true;
+  const a = setUp(A, { isCut: () => isCut }), b = setUp(B);
+  await pair(a, b, async (peer) => {
+    for (let second = 0; second < 10; second++) {
+      await assert.rejects(a.peers.digest(peer, DIGEST), /cut/);
+      if (second < 5) assert.deepEqual(a.said, []);
+      a.clock.advance(1000);
+    }
+    assert.deepEqual(a.said.map((line) => line.replace(/:.*:/, ":")), [
+      "a peer is heard, but cannot be reached by TCP: cut",
+    ]);
+    assert.equal(a.peers.counters.unreached, 10);
+    isCut = false;
+    await a.peers.digest(peer, DIGEST);
+    assert.match(a.said[1] ?? "", /can be reached by TCP again/);
+    assert.deepEqual(a.peers.sessions, { asking: 1, answering: 0 });
+    assert.deepEqual(b.peers.sessions, { asking: 0, answering: 1 });
+    isCut = true;
+    a.peers.forget(B);
+    await assert.rejects(a.peers.digest(peer, DIGEST), /cut/);
+    assert.equal(a.said.length, 2);
   });
 });
 
