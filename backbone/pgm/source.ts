@@ -25,16 +25,9 @@ import { packable } from "./packing.ts";
 import { RepairPressure } from "./pressure.ts";
 import { ahead, plus } from "./serial.ts";
 import { Slabs } from "./slab.ts";
+import { SpmSchedule } from "./spm_schedule.ts";
 import { TIMING } from "./timing.ts";
 import { type Payloads, TransmitWindow } from "./transmit_window.ts";
-
-/**
- * SPMs before the first data, for one may be lost like any packet: what an OpenPGM receiver misses before it has heard an
- * SPM it gives up without a NAK.
- */
-const GREETINGS = 3;
-/** A goodbye may be lost, too (as OpenPGM does it). */
-const GOODBYES = 3;
 
 /** What a payload takes beside its bytes while it waits: an object and its place. Otherwise the empty would have no bound. */
 const WAITING_BYTES = 128;
@@ -75,14 +68,7 @@ export class Source {
   readonly #confirm = new Set<number>();
   readonly #repair = new Set<number>();
 
-  #spmSqn = 0;
-  /** When the next SPM is due; never before the first data. */
-  #spmMs = Infinity;
-  /** The interval after the next SPM. */
-  #heartbeatMs: number = TIMING.heartbeatFirstMs;
-  #lastSpmMs = -Infinity;
-  #greetings = GREETINGS;
-  #goodbyes = 0;
+  readonly #spms = new SpmSchedule();
   /** What holds the rest back, if anything does. */
   #blockedMs = Infinity;
 
@@ -112,8 +98,7 @@ export class Source {
     }
     this.#queue.push(payload);
     this.#queueBytes += bytes;
-    // RFC 3208 §6.2: a receiver cannot ask for repairs before it has heard an SPM.
-    if (this.#lastSpmMs === -Infinity) this.#spmMs = nowMs;
+    this.#spms.begin(nowMs);
     return ++this.#taken;
   }
 
@@ -132,7 +117,7 @@ export class Source {
       if (sent === undefined) {
         // Too late: the confirmation stops the others, and an SPM tells the trail.
         if (this.#confirm.size < LARGEST_NAK) this.#confirm.add(sqn);
-        this.#hastenSpm(nowMs);
+        this.#spms.hasten(nowMs);
       } else if (nowMs - sent.requestedMs >= TIMING.lingerMs) {
         sent.requestedMs = nowMs;
         this.#confirm.add(sqn);
@@ -144,14 +129,14 @@ export class Source {
 
   /** Takes a request for an SPM. */
   handleSpmr(nowMs: number): void {
-    if (this.#lastSpmMs !== -Infinity) this.#hastenSpm(nowMs);
+    this.#spms.hasten(nowMs);
   }
 
   /** Names the receivers that hold this source to its window: see {@link FlowControl.tag}. They learn it by an SPM. */
   tag(gsis: readonly number[], nowMs: number): void {
     this.#flow.tag(gsis, this.#window.lead);
     this.#delivered.keep(gsis);
-    if (this.#lastSpmMs !== -Infinity) this.#hastenSpm(nowMs);
+    this.#spms.hasten(nowMs);
   }
 
   /** A receiver acknowledged. Answers the payloads that it has, if it is tagged and they are not those it had before. */
@@ -162,20 +147,18 @@ export class Source {
 
   /** Says goodbye in as many SPMs as it takes, beginning now. */
   close(nowMs: number): void {
-    if (this.#lastSpmMs === -Infinity) return;
-    this.#goodbyes = GOODBYES;
-    this.#spmMs = nowMs;
+    this.#spms.sayGoodbye(nowMs);
   }
 
   /** When to poll again without any other call. */
   nextTimeoutMs(): number {
-    return Math.min(this.#spmMs, this.#blockedMs);
+    return Math.min(this.#spms.dueMs, this.#blockedMs);
   }
 
   /** The next packet to send to the group. */
   pollTransmit(nowMs: number): Uint8Array | undefined {
     this.#blockedMs = Infinity;
-    if (nowMs >= this.#spmMs) return this.#spm(nowMs);
+    if (nowMs >= this.#spms.dueMs) return this.#spm(nowMs);
     if (this.#confirm.size > 0) {
       const ncf = this.#ncf(nowMs);
       if (ncf) return ncf;
@@ -187,36 +170,14 @@ export class Source {
     return this.#queue.length > 0 ? this.#odata(nowMs) : undefined;
   }
 
-  /** An answer to whoever asked: soon, but not once per asker. */
-  #hastenSpm(nowMs: number): void {
-    this.#spmMs = Math.min(this.#spmMs, Math.max(nowMs, this.#lastSpmMs + TIMING.spmrHoldMs));
-  }
-
   #spm(nowMs: number): Uint8Array {
     this.#window.expire(nowMs);
-    const { trail, lead } = this.#window;
-    const fin = this.#goodbyes > 0;
-    this.#lastSpmMs = nowMs;
-    if (fin) {
-      this.#goodbyes--;
-      this.#heartbeatMs = TIMING.spmrHoldMs;
-    }
-    if (this.#greetings > 0) this.#greetings--;
-    this.#spmMs = this.#nextSpmMs(nowMs, fin);
-    const longerMs = TIMING.heartbeatGrowth * this.#heartbeatMs;
-    this.#heartbeatMs = Math.min(longerMs, TIMING.ambientSpmMs);
-    this.#options.counters.spm_sent++;
-    const { stream, sourceNla: nla, budget } = this.#options;
-    const { tagged } = this.#flow;
-    const packet = encodeSpm(stream, { sqn: this.#spmSqn, trail, lead, nla, fin, tagged });
-    this.#spmSqn = plus(this.#spmSqn, 1);
+    const { stream, sourceNla: nla, budget, counters } = this.#options;
+    const { trail, lead } = this.#window, { tagged } = this.#flow;
+    const packet = encodeSpm(stream, { ...this.#spms.next(nowMs), trail, lead, nla, tagged });
+    counters.spm_sent++;
     budget.charge(packet.length);
     return packet;
-  }
-
-  #nextSpmMs(nowMs: number, fin: boolean): number {
-    if (fin && this.#goodbyes === 0) return Infinity;
-    return this.#greetings > 0 ? nowMs : nowMs + this.#heartbeatMs;
   }
 
   #ncf(nowMs: number): Uint8Array | undefined {
@@ -268,18 +229,8 @@ export class Source {
     this.#window.add(packet, this.#payloadsSent(), nowMs);
     counters.odata_sent++;
     this.#pressure.sent();
-    // A goodbye in progress keeps its pace.
-    if (this.#goodbyes === 0) this.#restartHeartbeat(nowMs);
+    this.#spms.dataSent(nowMs);
     return packet;
-  }
-
-  /** The next heartbeat follows this data shortly, and is not put off beyond the ambient interval by more of it. */
-  #restartHeartbeat(nowMs: number): void {
-    this.#heartbeatMs = TIMING.heartbeatGrowth * TIMING.heartbeatFirstMs;
-    this.#spmMs = Math.min(
-      nowMs + TIMING.heartbeatFirstMs,
-      this.#lastSpmMs + TIMING.ambientSpmMs,
-    );
   }
 
   #encodeNext(): Uint8Array {
