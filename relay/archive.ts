@@ -10,11 +10,7 @@ import type { Clock } from "../backbone/clock.ts";
 import { ArchiveCopies } from "./archive_copies.ts";
 import { ArchiveWaiters } from "./archive_waiters.ts";
 import { ArchiveWriter } from "./archive_writer.ts";
-import {
-  type ArchiveStore,
-  ArchiveTrouble,
-  type KeptSlot,
-} from "./archives/archive_store.ts";
+import { type ArchiveStore, ArchiveTrouble, type KeptSlot } from "./archives/archive_store.ts";
 import { restore } from "./archives/outline.ts";
 import type { Logs } from "./logs.ts";
 import { type Origins, REMEMBER_MS } from "./origins.ts";
@@ -145,10 +141,13 @@ export class Archive {
     const flush = async () => {
       await this.#running;
       while (this.#writer.slotsDue > 0 && this.#trouble === undefined) await this.#attempt();
+      return this.#writer.slotsDue === 0;
     };
-    await within(this.#options.clock, FLUSH_MS, flush());
+    const { clock, log, store } = this.#options;
+    const isAll = await within(clock, FLUSH_MS, flush());
+    if (!isAll) log("warn", "the archive lacks what came last", { archive: store.name });
     this.#waiters.close();
-    await this.#options.store.close();
+    await store.close();
   }
 
   #wake(inMs: number): void {
@@ -188,6 +187,7 @@ export class Archive {
       if (store.isShared) this.#distrust();
       if (reason === this.#trouble) return;
       this.#trouble = reason;
+      if (this.#closed) return;
       log("error", "the archive cannot be used", { archive: store.name, reason });
     }
   }
