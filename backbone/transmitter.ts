@@ -7,12 +7,6 @@ import type { Channel } from "./channel.ts";
 import type { Clock } from "./clock.ts";
 import type { DatagramSocket } from "./udp.ts";
 
-/**
- * While so many packets are under way, no more are begun: payloads wait and then share packets, and groups take turns. A
- * lone one never waits.
- */
-const UNDER_WAY = 4;
-
 /** Packets that a channel sends in its turn: many of one length cost little more than one. */
 const PACKETS_PER_TURN = 16;
 
@@ -24,8 +18,8 @@ export class Transmitter {
   readonly #channels = new Set<Channel>();
   /** Those that may have something to send; served in turn. */
   readonly #busy = new Set<Channel>();
-  /** Packets. */
-  #underWay = 0;
+  /** While packets are under way, no more are begun: payloads wait and then share packets, and groups take turns. */
+  #isSending = false;
   #timer: { readonly atMs: number; readonly cancel: () => void } | undefined;
 
   /** @param wake called when the deadline of a channel, or one {@link arm}ed, may have come. */
@@ -71,7 +65,7 @@ export class Transmitter {
 
   #transmit(nowMs: number): void {
     for (const channel of this.#busy) {
-      if (this.#underWay >= UNDER_WAY) return;
+      if (this.#isSending) return;
       this.#busy.delete(channel);
       const packets = take(channel, nowMs);
       if (packets.length === 0) continue;
@@ -84,9 +78,9 @@ export class Transmitter {
   }
 
   async #dispatch({ target }: Channel, packets: readonly Uint8Array[]): Promise<void> {
-    this.#underWay += packets.length;
+    this.#isSending = true;
     await this.#socket.sendAll(packets, target);
-    this.#underWay -= packets.length;
+    this.#isSending = false;
     if (this.#busy.size > 0) this.#resume();
   }
 

@@ -36,7 +36,7 @@ export interface DatagramSocket {
    * cannot be sent is lost like any other.
    */
   send(bytes: Uint8Array, to: Target): Promise<void>;
-  /** Sends datagrams, the same way and in order. */
+  /** Sends datagrams, the same way and in order. The answer comes when it is a good time for more. */
   sendAll(datagrams: readonly Uint8Array[], to: Target): Promise<void>;
   /** Starts to hear a group; resolves when the membership stands. The answer ends it. */
   join(group: Target, events: SocketEvents): Promise<() => void>;
@@ -69,6 +69,12 @@ export type OpenSocket = (options: SocketOptions) => Promise<DatagramSocket>;
  * while there is work, and requests for repairs would wait for ten milliseconds and more.
  */
 const SENT_PER_TURN = 64;
+
+/**
+ * Fewer datagrams than this at once are no flood: what follows them in the same turn of the event loop waits for its end, and
+ * then shares datagrams and calls. A call costs more than all else that is done for a short message.
+ */
+const FLOOD = 16;
 
 /**
  * UDP sockets of the system.
@@ -108,10 +114,14 @@ export const openUdp: OpenSocket = async (
     // deno-lint-ignore require-await -- opened like a membership, which takes time
     void read(async () => bind(interfaceAddress, own.port), events).run();
   }
-  let sentInTurn = 0;
+  let sentInTurn = 0, turn: Promise<void> | undefined;
+  const nextTurn = () =>
+    turn ??= setImmediate().then(() => {
+      turn = undefined;
+    });
   const readBetween = async () => {
     sentInTurn = 0;
-    await setImmediate();
+    await nextTurn();
     for (const reader of readers) reader.readWaiting();
   };
   return {
@@ -119,6 +129,7 @@ export const openUdp: OpenSocket = async (
     async sendAll(datagrams, to) {
       await sender.sendAll(datagrams, to);
       if ((sentInTurn += datagrams.length) >= SENT_PER_TURN) await readBetween();
+      else if (datagrams.length < FLOOD) await nextTurn();
     },
     receiveBuffer: () => receiveBuffer,
     async join(group, events) {

@@ -7,7 +7,7 @@
 import type { Backbone } from "../backbone/backbone.ts";
 import type { GroupTable } from "../backbone/registry/group_table.ts";
 import type { Logs } from "./logs.ts";
-import { encodeMessage } from "./protocol/codec.ts";
+import { MessageEncoder } from "./protocol/codec.ts";
 import { GroundwaveError } from "./protocol/errors.ts";
 import { type Message, messageId, type Origin, type Vector } from "./protocol/message.ts";
 import { slotOf } from "./protocol/slot.ts";
@@ -43,6 +43,7 @@ export interface Placed {
 /** The publishing side of one relay. */
 export class Publisher {
   readonly #options: PublisherOptions;
+  readonly #encoder = new MessageEncoder();
   readonly #seqs = new Map<number, number>();
   readonly #total: TotalOrder;
   /** By slot, the last publish that waits. */
@@ -67,7 +68,9 @@ export class Publisher {
   /** Publishes under this relay's origin; see {@link Upstream.publish}. */
   async publish(draft: Draft): Promise<Published> {
     const ack = this.levelOf(draft.ack);
-    const { message, replicated } = await this.place(draft, ack);
+    const placing = this.place(draft, ack);
+    // Most have their place at once: no turn of promises for them.
+    const { message, replicated } = placing instanceof Promise ? await placing : placing;
     await replicated;
     return { id: messageId(message), channel: draft.channel, ack };
   }
@@ -84,10 +87,11 @@ export class Publisher {
   }
 
   /**
-   * Puts a message on the wire and into the log. Those of one slot keep the order of the calls.
+   * Puts a message on the wire and into the log: at once, unless it answers what has yet to come. Those of one slot keep
+   * the order of the calls.
    * @throws {GroundwaveError} `window_full`
    */
-  async place(draft: Draft, level: AckLevel): Promise<Placed> {
+  place(draft: Draft, level: AckLevel): Placed | Promise<Placed> {
     const slot = slotOf(draft.channel);
     const stated = draft.after?.slots.get(slot);
     const earlier = this.#waiting.get(slot);
@@ -95,7 +99,16 @@ export class Publisher {
       return this.#send(slot, draft, stated && this.#existing(slot, stated, true), level);
     }
     // Whoever published first comes first, also where it had to wait for what it answers.
-    const turn = this.#await(slot, stated, earlier);
+    return this.#placeLater(slot, draft, level, this.#await(slot, stated, earlier));
+  }
+
+  async #placeLater(
+    slot: number,
+    draft: Draft,
+    level: AckLevel,
+    turn: Promise<boolean>,
+  ): Promise<Placed> {
+    const stated = draft.after?.slots.get(slot);
     this.#waiting.set(slot, turn);
     const isComplete = await turn;
     if (this.#waiting.get(slot) === turn) this.#waiting.delete(slot);
@@ -137,7 +150,7 @@ export class Publisher {
     const waits = level !== "accepted";
     if (waits && !replication.hasRoom) throw windowFull("too many publishes wait for custodians");
     const message = this.#message(slot, draft, stated);
-    const group = table.groupOf(slot), payload = encodeMessage(message);
+    const group = table.groupOf(slot), payload = this.#encoder.encode(message);
     const ordinal = backbone.send(group, payload);
     if (ordinal === 0) throw windowFull("the backbone cannot take more for now");
     this.#seqs.set(slot, message.seq);

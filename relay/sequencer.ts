@@ -66,9 +66,13 @@ export class Sequencer {
   }
 
   /** Publishes, here or at the relay that sequences; see `Upstream.publish`. */
-  async publish(draft: Draft): Promise<Published> {
+  publish(draft: Draft): Promise<Published> {
+    const isSequenced = draft.key !== undefined || draft.order !== undefined;
+    return isSequenced ? this.#route(draft) : this.#options.publisher.publish(draft);
+  }
+
+  async #route(draft: Draft): Promise<Published> {
     const { publisher, settled, table, ready, self } = this.#options;
-    if (draft.key === undefined && draft.order === undefined) return publisher.publish(draft);
     await settled;
     const leveled = { ...draft, ack: publisher.levelOf(draft.ack) };
     const custodians = ready(table.groupOf(slotOf(draft.channel)));

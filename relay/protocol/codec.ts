@@ -24,20 +24,42 @@ export const MAX_MESSAGE_BYTES = MAX_DATA_BYTES + 64 * 1024;
 /** What an envelope without names takes, roughly: the first guess at the room to make. */
 const ENVELOPE_BYTES = 48;
 
+/** Memory that encoded messages share. */
+const SLAB_BYTES = 64 * 1024;
+
 /**
  * Encodes a message whose fields were checked where they came in (`checkChannel` and its like).
  * @throws {RangeError} if it is over {@link MAX_MESSAGE_BYTES}, or its origin is none.
  */
 export function encodeMessage(message: Message): Uint8Array<ArrayBuffer> {
-  const { channel, data, event, key, region } = message;
-  const writer = new WireWriter(
-    ENVELOPE_BYTES + channel.length + data.length + region.length + (event?.length ?? 0) +
-      (key?.length ?? 0),
-  );
+  return encode(new WireWriter(roomFor(message)), message);
+}
+
+/**
+ * {@link encodeMessage} for many messages that soon are history: they share memory, because some of its own for each costs
+ * more than the encoding. It is freed when none of the messages in it is in use.
+ */
+export class MessageEncoder {
+  #slab = new WireWriter(0);
+
+  /** @throws {RangeError} see {@link encodeMessage}. */
+  encode(message: Message): Uint8Array<ArrayBuffer> {
+    const room = roomFor(message);
+    if (room > this.#slab.room) this.#slab = new WireWriter(Math.max(room, SLAB_BYTES));
+    return encode(this.#slab, message);
+  }
+}
+
+function encode(writer: WireWriter, message: Message): Uint8Array<ArrayBuffer> {
+  const start = writer.pos;
   writeMessage(writer, message);
-  const bytes = writer.bytes();
+  const bytes = writer.bytes(start);
   if (bytes.length > MAX_MESSAGE_BYTES) throw new RangeError("the message is too large");
   return bytes;
+}
+
+function roomFor({ channel, data, event = "", key = "", region }: Message): number {
+  return ENVELOPE_BYTES + channel.length + data.length + region.length + event.length + key.length;
 }
 
 /** Writes the fields of a message, for a message alone and for one within a frame. */

@@ -142,9 +142,14 @@ export class WireWriter extends PbfWriter {
     super(new Uint8Array(bytes));
   }
 
-  /** What was written. The writer only ever makes buffers of its own, so none is shared. */
-  bytes(): Uint8Array<ArrayBuffer> {
-    return this.finish() as Uint8Array<ArrayBuffer>;
+  /** Bytes that can be written before it has to grow, which copies all it has. */
+  get room(): number {
+    return this.length - this.pos;
+  }
+
+  /** What was written from `start` on, as a view. The writer only ever makes buffers of its own, so none is shared. */
+  bytes(start = 0): Uint8Array<ArrayBuffer> {
+    return this.buf.subarray(start, this.pos) as Uint8Array<ArrayBuffer>;
   }
 
   /**

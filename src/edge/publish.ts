@@ -5,7 +5,7 @@
  */
 import { checkChannel } from "../../relay/protocol/channel.ts";
 import { MAX_DATA_BYTES } from "../../relay/protocol/data.ts";
-import { type ErrorBody, GroundwaveError } from "../../relay/protocol/errors.ts";
+import { GroundwaveError } from "../../relay/protocol/errors.ts";
 import type { AckLevel, Draft, Published } from "../../relay/protocol/upstream.ts";
 import { answerJson } from "./answer.ts";
 import { decodeText } from "./body.ts";
@@ -44,6 +44,15 @@ export function publishHandler(core: Core): Handler {
 
 /** Publishes a draft, counting what becomes of it. @throws {GroundwaveError} */
 export async function publish(core: Core, grant: Grant, draft: Draft): Promise<Published> {
+  const outcome = await attempt(core, grant, draft);
+  if (outcome instanceof GroundwaveError) throw outcome;
+  return outcome;
+}
+
+/** What became of a message. */
+type Outcome = Published | GroundwaveError;
+
+async function attempt(core: Core, grant: Grant, draft: Draft): Promise<Outcome> {
   try {
     demandPublish(grant, draft.channel);
     const published = await core.upstream.publish(draft);
@@ -52,7 +61,7 @@ export async function publish(core: Core, grant: Grant, draft: Draft): Promise<P
   } catch (thrown) {
     const error = GroundwaveError.from(thrown);
     core.counters.publishes.add(error.code);
-    throw error;
+    return error;
   }
 }
 
@@ -97,6 +106,9 @@ async function publishBatch(
     // All are on their way before the first is answered; the upstream keeps the order of the calls.
     return await Promise.all(items.map((item) => publishItem(core, grant, item, level)));
   });
+  for (const result of results) {
+    if (result instanceof GroundwaveError) core.counters.errors.add(result.code);
+  }
   return answerJson({ results });
 }
 
@@ -121,18 +133,18 @@ function readLines(text: string): Item[] {
   return text.split("\n").filter((line) => line.trim() !== "").map((line) => () => parseJson(line));
 }
 
-async function publishItem(
+/** Not asynchronous itself: with a thousand messages on their way, what each of them holds is felt. */
+function publishItem(
   core: Core,
   grant: Grant,
   item: Item,
   ack: AckLevel | undefined,
-): Promise<Published | ErrorBody> {
+): Outcome | Promise<Outcome> {
   try {
-    return await publish(core, grant, { ...ack && { ack }, ...parse(batchItem, item()) });
+    const draft = parse(batchItem, item());
+    return attempt(core, grant, ack === undefined ? draft : { ack, ...draft });
   } catch (thrown) {
-    const error = GroundwaveError.from(thrown);
-    core.counters.errors.add(error.code);
-    return error.toJSON();
+    return GroundwaveError.from(thrown);
   }
 }
 

@@ -377,3 +377,20 @@ Deno.test("a request that comes to us alone is answered to the group, by the str
     await a.close();
   }
 });
+
+Deno.test("what is sent within a turn of the event loop shares packets, but for the first", async () => {
+  const backbone = await open("senderAA", freePort());
+  try {
+    for (let n = 0; n < 24; n++) {
+      backbone.send(GROUP, Uint8Array.of(n));
+      // Publishes of one turn come one by one, each at the end of some promises.
+      for (let step = 0; step < 8; step++) await Promise.resolve();
+    }
+    const sent = () => backbone.counters().messages_sent ?? 0;
+    equal(sent(), 1, "the first leaves at once");
+    while (sent() < 24) await new Promise((resolve) => setTimeout(resolve));
+    equal(backbone.counters().odata_sent, 2);
+  } finally {
+    await backbone.close();
+  }
+});

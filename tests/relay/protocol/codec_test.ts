@@ -4,6 +4,7 @@ import {
   decodeMessage,
   encodeMessage,
   MAX_MESSAGE_BYTES,
+  MessageEncoder,
 } from "../../../relay/protocol/codec.ts";
 import { MAX_DATA_BYTES } from "../../../relay/protocol/data.ts";
 import type { Message } from "../../../relay/protocol/message.ts";
@@ -36,6 +37,22 @@ function wire(change: Partial<Record<string, (writer: WireWriter) => void>>): Ui
   for (const write of Object.values(fields)) write?.(writer);
   return writer.bytes();
 }
+
+Deno.test("messages that share memory stay as they are, however large the next one is", () => {
+  const random = seededRandom(1), encoder = new MessageEncoder();
+  const large = ["é".repeat(50_000), "x".repeat(MAX_DATA_BYTES)];
+  const messages = Array.from(
+    { length: 2000 },
+    (_, i) =>
+      i % 100 === 99
+        ? { ...MESSAGE, data: large[(i - 99) / 100 % 2] ?? "" }
+        : randomMessage(random),
+  );
+  const encoded = messages.map((message) => encoder.encode(message));
+  for (const [i, message] of messages.entries()) {
+    assert.deepEqual(encoded[i], encodeMessage(message), `message ${i}`);
+  }
+});
 
 Deno.test("any message comes back as it went", () => {
   for (let seed = 0; seed < 2000; seed++) {
