@@ -12,22 +12,30 @@ import { AgeQueue } from "./age_queue.ts";
 import type { LogReader } from "./reader.ts";
 import type { Entry, Stored } from "./timeline.ts";
 
+const NOWHERE: Vector = new Map();
+const NOBODY: readonly LogReader[] = [];
+
+/** There may be millions that retain one message and have no reader: each part is made when it is needed first. */
 export class Channel {
   readonly name: string;
-  /** Highest seq dropped, by origin. */
-  readonly floors: Map<Origin, Seq>;
   /** Readers of it, live or not. */
   readers = 0;
+  #floors: Map<Origin, Seq> | undefined;
   #count = 0;
-  readonly #byAge = new AgeQueue();
-  /** By idempotency key, the first message retained that carries it; most channels see none. */
+  #byAge: AgeQueue | undefined;
+  /** By idempotency key, the first message retained that carries it. */
   #keyed: Map<string, Entry> | undefined;
-  readonly #live = new Set<LogReader>();
-  #listed: readonly LogReader[] | undefined = [];
+  #live: Set<LogReader> | undefined;
+  #listed: readonly LogReader[] | undefined = NOBODY;
 
   constructor(name: string, floors: Vector) {
     this.name = name;
-    this.floors = new Map(floors);
+    this.raise(floors);
+  }
+
+  /** Highest seq dropped, by origin. */
+  get floors(): Vector {
+    return this.#floors ?? NOWHERE;
   }
 
   /** Messages retained. */
@@ -41,10 +49,11 @@ export class Channel {
   }
 
   get oldest(): Entry | undefined {
-    return this.#byAge.peek();
+    return this.#byAge?.peek();
   }
 
   retain(entry: Entry): void {
+    this.#byAge ??= new AgeQueue();
     this.#byAge.push(entry, ++this.#count);
     const key = entry.message?.key;
     if (key === undefined) return;
@@ -65,21 +74,31 @@ export class Channel {
       const first = this.#keyed?.get(key);
       if (first?.origin === origin && first.seq === seq) this.#keyed?.delete(key);
     }
-    if ((this.floors.get(origin) ?? 0) < seq) this.floors.set(origin, seq);
+    if ((this.floors.get(origin) ?? 0) < seq) (this.#floors ??= new Map()).set(origin, seq);
+  }
+
+  /** Its floors rise to `floors` where these are higher. */
+  raise(floors: Vector): void {
+    if (floors.size > 0) raise(this.#floors ??= new Map(), floors);
+  }
+
+  /** An origin has no floor any more. */
+  forget(origin: Origin): void {
+    this.#floors?.delete(origin);
   }
 
   join(reader: LogReader): void {
-    this.#live.add(reader);
+    (this.#live ??= new Set()).add(reader);
     this.#listed = undefined;
   }
 
   leave(reader: LogReader): void {
-    if (this.#live.delete(reader)) this.#listed = undefined;
+    if (this.#live?.delete(reader)) this.#listed = undefined;
   }
 
   /** The readers that are live now: a list that later joining and leaving does not touch. */
   live(): readonly LogReader[] {
-    return this.#listed ??= [...this.#live];
+    return this.#listed ??= [...this.#live ?? NOBODY];
   }
 }
 
@@ -117,7 +136,7 @@ export class Channels {
   raiseAll(origin: Origin, seq: Seq): void {
     const gone = new Map([[origin, seq]]);
     raise(this.#floors, gone);
-    for (const { floors } of this.#channels.values()) raise(floors, gone);
+    for (const channel of this.#channels.values()) channel.raise(gone);
   }
 
   /** The floors above `start` by channel, as a catch-up answer states them; the empty channel is the slot's own. */
@@ -138,15 +157,15 @@ export class Channels {
     const slot = pick(theirs.get("") ?? new Map(), vector);
     let any = slot.size > 0;
     if (any) {
-      for (const { name, floors } of this.#channels.values()) {
-        if (!theirs.has(name)) raise(floors, slot);
+      for (const channel of this.#channels.values()) {
+        if (!theirs.has(channel.name)) channel.raise(slot);
       }
     }
     for (const [name, floors] of theirs) {
       if (name === "") continue;
       const picked = pick(floors, vector);
       // A listed channel is not in what the peer's slot has dropped: its state must not start from that.
-      if (picked.size > 0 || slot.size > 0) raise(this.of(name).floors, picked);
+      if (picked.size > 0 || slot.size > 0) this.of(name).raise(picked);
       any ||= picked.size > 0;
     }
     raise(this.#floors, slot);
@@ -155,7 +174,7 @@ export class Channels {
 
   forget(origin: Origin): void {
     this.#floors.delete(origin);
-    for (const { floors } of this.#channels.values()) floors.delete(origin);
+    for (const channel of this.#channels.values()) channel.forget(origin);
   }
 
   /** Gives up the state of every idle channel. */

@@ -20,7 +20,7 @@ export interface RetentionParts {
 }
 
 /** What the state of a channel takes, roughly, while it retains something: with tiny messages, more than they do. */
-const CHANNEL_BYTES = 750;
+const CHANNEL_BYTES = 300;
 
 export class Retention {
   readonly #parts: RetentionParts;
