@@ -186,13 +186,13 @@ async function publishAll({ url }: ServerProcess, writer: number): Promise<strin
   }
 }
 
-Deno.test("killed at any moment, a node has whatever it has answered as archived", async () => {
-  const dir = await Deno.makeTempDir({ prefix: "groundwave-archive-" });
-  const cluster = ["--group-port", `${freeGroupPort()}`], kept: string[] = [];
+/** Kills a node at any moment, again and again: it has whatever it has answered as archived. */
+async function keepsItsWord(place: string, more: readonly string[]): Promise<void> {
+  const cluster = [...more, "--group-port", `${freeGroupPort()}`], kept: string[] = [];
   let nodes: readonly ServerProcess[] = [];
   try {
     for (let round = 0; round < amount(3, 30); round++) {
-      nodes = await startAll([`sqlite:${dir}/a.db`], cluster);
+      nodes = await startAll([place], cluster);
       const [node] = nodes;
       assert.ok(node);
       const { messages, gap } = await history(node, "after=earliest&limit=1000");
@@ -209,6 +209,19 @@ Deno.test("killed at any moment, a node has whatever it has answered as archived
     assert.ok(kept.length > 0);
   } finally {
     await killAll(nodes);
+  }
+}
+
+Deno.test("killed at any moment, a node has in its file whatever it has answered as archived", async () => {
+  const dir = await Deno.makeTempDir({ prefix: "groundwave-archive-" });
+  try {
+    await keepsItsWord(`sqlite:${dir}/a.db`, []);
+  } finally {
     await Deno.remove(dir, { recursive: true });
   }
+});
+
+Deno.test("killed at any moment, a node has in Redis whatever it has answered as archived", async () => {
+  await using redis = await startRedis();
+  await keepsItsWord("redis", ["--redis", `redis://${redis.address}`]);
 });
