@@ -6,6 +6,7 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { Authenticator } from "../../backbone/pgm/auth.ts";
 import {
+  encodeAck,
   encodeData,
   encodeNak,
   encodeRepair,
@@ -219,6 +220,31 @@ Deno.test("forged sources: with a key none becomes a peer; without, memory is bo
     equal(receiver.counters.peers_refused > 0, options.credentials === undefined);
     equal(receiver.peakBytesHeld > 0, options.credentials === undefined);
     ok(receiver.peakBytesHeld <= LIMITS.peers * 110 * (1_400 + 256));
+  }
+});
+
+Deno.test("forged acknowledgements: with a key none counts, also no real one once more; without, none of what cannot be", () => {
+  const claim = (by: number, from: number, through: number) =>
+    encodeAck({ ...STREAM, gsi: by }, { window: 0, streams: [{ ...STREAM, from, through }] });
+  const possible = claim(2, 0, 9);
+  const impossible = [claim(2, 0, 10), claim(2, 8, 3), claim(2, 0x8000_0009, 9), claim(3, 0, 9)];
+  for (const options of [{}, { credentials: credentials() }]) {
+    const { clock, network, source, receiver, send, inject } = lan(options);
+    source.tag([receiver.gsi]);
+    const recorded: Uint8Array[] = [];
+    network.attach((bytes) => bytes[4] === TYPE.ack && recorded.push(bytes));
+    send(5);
+    clock.advance(50);
+    const { gsi: by } = receiver, honest = { by, from: 1, through: 5 };
+    deepEqual(source.acknowledged.at(-1), honest);
+    receiver.kill();
+    send(5);
+    const forged = options.credentials ? [possible, ...recorded] : recorded;
+    for (const bytes of [...impossible, ...forged]) inject(bytes);
+    clock.advance(50);
+    deepEqual(source.acknowledged.at(-1), honest);
+    equal(source.counters.dropped_replayed > 0, options.credentials !== undefined);
+    equal(source.counters.dropped_unauthenticated, options.credentials ? 5 : 0);
   }
 });
 
