@@ -235,6 +235,29 @@ Deno.test("repair reserve: at a saturated rate repairs come in time; without a s
   ok(unreserved > 10 * reserved, `${unreserved} without a reserve, ${reserved} with`);
 });
 
+Deno.test("pause: a source that is asked for much of what it sends lets its receivers drain, for little it goes on", () => {
+  const longestPauseMs = (share: number) => {
+    let longestMs = 0;
+    run({
+      drop: dropper({ data: share }, seededRandom(1)),
+      send: (source, clock) => {
+        for (let ms = 0, pauseMs = 0; ms < 300; ms++) {
+          const { odata_sent } = source.counters;
+          while (source.send(new Uint8Array(1_400)));
+          clock.advance(1);
+          pauseMs = source.counters.odata_sent > odata_sent ? 0 : pauseMs + 1;
+          longestMs = Math.max(longestMs, pauseMs);
+        }
+      },
+      forMs: 0,
+    });
+    return longestMs;
+  };
+  const much = longestPauseMs(0.5), little = longestPauseMs(0.1), { pause } = TIMING.yieldMs;
+  ok(much >= pause - 2 && much <= pause + 2, `${much} ms`);
+  ok(little <= 2, `${little} ms where little is lost`);
+});
+
 Deno.test("packing: a budget that counts packets carries more messages when they share them", () => {
   const carried = (pack: boolean) =>
     run({
