@@ -8,12 +8,12 @@ import {
   type LeaveReason,
   Membership,
   type MembershipEvent,
-  type Oddity,
   type Peer,
   type ProbeResult,
   type Self,
   type Unreachable,
 } from "./machines/membership.ts";
+import type { Oddity } from "./machines/oddities.ts";
 import { type Announcement, encodeAnnouncement } from "./protocol/announcement.ts";
 import { SESSION_VERSION } from "./protocol/frames.ts";
 import type { Origin } from "./protocol/message.ts";
@@ -27,6 +27,8 @@ export type Said = Pick<
 
 export interface AnnouncerOptions {
   readonly clock: Clock;
+  /** Wall-clock milliseconds. */
+  readonly wallMs: () => number;
   readonly self: Self;
   /** What this relay says of itself now. */
   readonly said: () => Said;
@@ -44,6 +46,7 @@ const ODDITIES: Readonly<Record<Oddity, string>> = {
   "same id": "two relays have one id: give each its own --id",
   version: "a relay of another version is on the LAN: they do not hear each other",
   region: "a relay of another region is on the LAN: one LAN is one region",
+  clock: "clocks are apart: times of messages differ, and cursors may seem old; use NTP",
 };
 
 /** The driver of {@link Membership}. */
@@ -89,7 +92,9 @@ export class Announcer {
   }
 
   heard(announcement: Announcement): void {
-    this.#membership.handleAnnouncement(announcement, this.#options.clock.nowMs());
+    const { clock, wallMs } = this.#options;
+    this.#membership.handleAnnouncement(announcement, clock.nowMs());
+    this.#membership.handleClock(announcement.origin, announcement.timeMs - wallMs());
     this.#pump();
   }
 
@@ -133,9 +138,10 @@ export class Announcer {
   }
 
   #send(flags: Pick<Announcement, "solicit" | "leaving">): void {
-    const { clock, self, said, send } = this.#options;
+    const { clock, wallMs, self, said, send } = this.#options;
+    const known = { version: SESSION_VERSION, timeMs: Math.max(0, Math.round(wallMs())) };
     const hears = this.#membership.hears(clock.nowMs());
-    send(encodeAnnouncement({ ...said(), ...self, version: SESSION_VERSION, hears, ...flags }));
+    send(encodeAnnouncement({ ...said(), ...self, ...known, hears, ...flags }));
   }
 
   #tell(): void {

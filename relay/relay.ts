@@ -157,6 +157,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   const announcer: Announcer = own(
     new Announcer({
       clock,
+      wallMs,
       self: { origin: node.origin, node: id, region },
       said: () => {
         return {

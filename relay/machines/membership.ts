@@ -6,23 +6,21 @@
  * @module
  */
 import type { Announcement } from "../protocol/announcement.ts";
-import { SESSION_VERSION } from "../protocol/frames.ts";
 import type { Origin } from "../protocol/message.ts";
+import { Announcing, type AnnouncingTimers } from "./announcing.ts";
+import { Names } from "./names.ts";
+import { Oddities, type Oddity } from "./oddities.ts";
 
 /** Timers of the view, in milliseconds. */
-export interface MembershipTimers {
-  /** Between two announcements of one relay. */
-  readonly announceMs: number;
+export interface MembershipTimers extends AnnouncingTimers {
   /** Silence after which a peer is asked whether it lives. */
   readonly expiryMs: number;
-  /** A starting relay that has asked three times in so long, and heard nobody, is alone. */
-  readonly settleMs: number;
-  /** A relay answers solicitations, and tells of changes, at most this often. */
-  readonly answerMs: number;
   /** Between two questions to a peer that is not heard, but answers. */
   readonly probeMs: number;
   /** Between two questions to a peer that does not answer. */
   readonly searchMs: number;
+  /** So long it is looked for, if most are in view. */
+  readonly forgetMs: number;
 }
 
 /** Three missed announcements and a half make a silence; 300 ms to settle is DESIGN's figure. */
@@ -33,10 +31,8 @@ export const MEMBERSHIP_TIMERS: MembershipTimers = {
   answerMs: 20,
   probeMs: 1000,
   searchMs: 5000,
+  forgetMs: 24 * 60 * 60 * 1000,
 };
-
-/** One lost datagram must not make a starting relay feel alone, nor a process that stood still while it asked. */
-const SOLICITATIONS = 3;
 
 /** More peers than this are ignored, so that forged announcements cannot fill the memory. */
 const MAX_PEERS = 1024;
@@ -60,9 +56,6 @@ export type ProbeResult = "alive" | "refused" | "unreachable";
 
 /** Why a peer left: it said goodbye, it is known to be dead, or nobody can tell. */
 export type LeaveReason = "leaving" | "dead" | "unreachable";
-
-/** What is wrong with a peer: it has the name of another live one, speaks another version, or is of another region. */
-export type Oddity = "same id" | "version" | "region";
 
 /** What has come up. */
 export type MembershipEvent =
@@ -98,23 +91,20 @@ export class Membership {
   readonly #timers: MembershipTimers;
   readonly #inView = new Map<Origin, Member>();
   readonly #missing = new Map<Origin, Member>();
-  /** By name, who came last. */
-  readonly #newest = new Map<string, Origin>();
-  readonly #oddities = new Set<string>();
+  readonly #names = new Names();
+  readonly #oddities: Oddities;
   readonly #events: MembershipEvent[] = [];
-  /** How often it has asked who is there, and when it asks again, or has waited long enough after the last time. */
-  #solicited = 0;
-  #solicitAtMs: number;
-  #settled = false;
-  #announceAtMs: number;
-  #announcedMs = -Infinity;
+  readonly #announcing: Announcing;
   #timedMs: number;
 
   constructor(self: Self, nowMs: number, timers: MembershipTimers = MEMBERSHIP_TIMERS) {
     this.#self = self;
+    this.#oddities = new Oddities(
+      self,
+      (oddity, peer) => void this.#events.push({ type: "odd", oddity, peer }),
+    );
     this.#timers = timers;
-    this.#announceAtMs = nowMs;
-    this.#solicitAtMs = nowMs;
+    this.#announcing = new Announcing(timers, nowMs);
     this.#timedMs = nowMs;
   }
 
@@ -145,13 +135,13 @@ export class Membership {
 
   /** False for the first moments, in which nobody in view does not yet mean alone. */
   get settled(): boolean {
-    return this.#settled;
+    return this.#announcing.settled;
   }
 
   /** An announcement was heard. One that solicits is answered at once. */
   handleAnnouncement(announcement: Announcement, nowMs: number): void {
     const { origin, solicit, leaving } = announcement;
-    if (origin === this.#self.origin || !this.#isOfOurs(announcement)) return;
+    if (origin === this.#self.origin || !this.#oddities.checkKind(announcement)) return;
     if (leaving) {
       this.#missing.delete(origin);
       this.#remove(origin, "leaving");
@@ -162,15 +152,21 @@ export class Membership {
     if (member) {
       member.peer = peer;
       member.heardMs = nowMs;
-      this.#checkName(announcement);
+      const newest = this.#names.newest(announcement.node);
+      this.#oddities.checkName(announcement, this.#inView.get(newest ?? origin)?.peer.origin);
     } else if (!this.#join(peer, nowMs)) return;
     if (solicit) this.handleChange(nowMs);
   }
 
   /** What this relay says of itself has changed: it announces itself soon. */
   handleChange(nowMs: number): void {
-    const soonMs = Math.max(nowMs, this.#announcedMs + this.#timers.answerMs);
-    this.#announceAtMs = Math.min(this.#announceAtMs, soonMs);
+    this.#announcing.handleChange(nowMs);
+  }
+
+  /** The time of day of a relay is so many milliseconds after this one's. */
+  handleClock(origin: Origin, apartMs: number): void {
+    const peer = this.peer(origin);
+    if (peer) this.#oddities.checkClock(peer, apartMs);
   }
 
   /** Anything else that proves `origin` alive was heard by multicast. */
@@ -200,17 +196,7 @@ export class Membership {
 
   /** Whether an announcement is due; asking takes it. `solicit` is set until the view has settled. */
   pollAnnouncement(nowMs: number): { readonly solicit: boolean } | undefined {
-    if (nowMs < this.#announceAtMs) return undefined;
-    this.#announceAtMs = nowMs + this.#timers.announceMs;
-    // Answers to solicitations in between do not solicit, or two starting relays would answer each other without end.
-    const solicit = this.#solicited < SOLICITATIONS && nowMs >= this.#solicitAtMs;
-    if (solicit) {
-      this.#solicited += 1;
-      this.#solicitAtMs = nowMs + this.#timers.settleMs / SOLICITATIONS;
-    }
-    if (!this.#settled) this.#announceAtMs = Math.min(this.#announceAtMs, this.#solicitAtMs);
-    this.#announcedMs = nowMs;
-    return { solicit };
+    return this.#announcing.poll(nowMs);
   }
 
   /** What has come up next, oldest first. */
@@ -220,8 +206,7 @@ export class Membership {
 
   /** When {@link handleTimeout} is due next. */
   nextTimeoutMs(): number {
-    let next = this.#announceAtMs;
-    if (!this.#settled) next = Math.min(next, this.#solicitAtMs);
+    let next = this.#announcing.dueMs;
     for (const member of this.#members()) {
       if (!member.probing) next = Math.min(next, this.#probeAtMs(member));
     }
@@ -231,13 +216,11 @@ export class Membership {
   /** Time has passed. Poll announcements and events afterwards. */
   handleTimeout(nowMs: number): void {
     this.#forgiveStandstill(nowMs);
-    if (!this.#settled && this.#solicited === SOLICITATIONS && nowMs >= this.#solicitAtMs) {
-      this.#settled = true;
-      this.#events.push({ type: "settled" });
-    }
+    if (this.#announcing.handleTimeout(nowMs)) this.#events.push({ type: "settled" });
     for (const member of [...this.#members()]) {
       if (!member.probing && nowMs >= this.#probeAtMs(member)) this.#miss(member);
     }
+    this.#giveUp(nowMs);
   }
 
   /** Who stood still itself has heard nobody meanwhile: that says nothing of the others. */
@@ -247,6 +230,14 @@ export class Membership {
     if (stillMs < this.#timers.announceMs) return;
     for (const member of this.#inView.values()) {
       member.heardMs = Math.min(nowMs, member.heardMs + stillMs);
+    }
+  }
+
+  /** Machines that are taken away without a goodbye must not make a minority of those that are left, one a year. */
+  #giveUp(nowMs: number): void {
+    for (const [origin, { heardMs }] of this.#missing) {
+      if (nowMs - heardMs < this.#timers.forgetMs) continue;
+      if (1 + this.#inView.size > this.#missing.size) this.#missing.delete(origin);
     }
   }
 
@@ -263,48 +254,29 @@ export class Membership {
     return Math.max(heardMs + this.#timers.expiryMs, probeAtMs);
   }
 
-  /** Relays of another version do not understand each other: they are not there for each other. */
-  #isOfOurs(announcement: Announcement): boolean {
-    if (announcement.region !== this.#self.region) this.#tellOddity("region", announcement);
-    if (announcement.version === SESSION_VERSION) return true;
-    this.#tellOddity("version", announcement);
-    return false;
-  }
-
-  /** A name that somebody who came later has, or this relay, and who has it announces itself again: both live. */
-  #checkName(announcement: Announcement): void {
-    const { node, origin } = announcement, newest = this.#newest.get(node) ?? origin;
-    const other = newest !== origin && this.#inView.has(newest);
-    if (other || node === this.#self.node) this.#tellOddity("same id", announcement);
-  }
-
-  #tellOddity(oddity: Oddity, peer: Announcement): void {
-    const key = `${oddity} ${peer.origin}`;
-    if (this.#oddities.has(key) || this.#oddities.size >= MAX_PEERS) return;
-    this.#oddities.add(key);
-    this.#events.push({ type: "odd", oddity, peer });
-  }
-
   /** False if there is no room. */
   #join(peer: Peer, nowMs: number): boolean {
     if (this.#inView.size >= MAX_PEERS) return false;
     const { origin, node } = peer;
     const timing = { joinedMs: nowMs, heardMs: nowMs, probeAtMs: nowMs, probing: false };
     this.#inView.set(origin, { peer, ...timing });
-    this.#newest.set(node, origin);
     this.#missing.delete(origin);
-    // Who has the name of one that is looked for has taken its place.
+    if (this.#names.came(node, origin)) this.#replace(node);
+    this.#events.push({ type: "joined", peer });
+    return true;
+  }
+
+  /** Who has the name of one that is looked for has taken its place. */
+  #replace(node: string): void {
     for (const [lost, { peer }] of this.#missing) {
       if (peer.node === node) this.#missing.delete(lost);
     }
-    this.#events.push({ type: "joined", peer });
-    return true;
   }
 
   /** It is not heard: what became of it? */
   #miss(member: Member): void {
     const { peer, heardMs } = member, { origin, node } = peer;
-    const successor = this.#inView.get(this.#newest.get(node) ?? origin);
+    const successor = this.#inView.get(this.#names.newest(node) ?? origin);
     if (successor && successor !== member && successor.joinedMs >= heardMs) {
       this.#remove(origin, "dead");
       return;
@@ -320,7 +292,6 @@ export class Membership {
     this.#missing.delete(peer.origin);
     if (this.#inView.has(peer.origin)) return;
     this.#inView.set(peer.origin, member);
-    if (!this.#newest.has(peer.node)) this.#newest.set(peer.node, peer.origin);
     this.#events.push({ type: "joined", peer });
   }
 
@@ -328,8 +299,6 @@ export class Membership {
     const member = this.#inView.get(origin);
     if (!member) return;
     this.#inView.delete(origin);
-    const { node } = member.peer;
-    if (this.#newest.get(node) === origin) this.#newest.delete(node);
     // So many at most are looked for: the oldest loss is given up first.
     const [oldest] = this.#missing.keys();
     if (oldest !== undefined && this.#missing.size > MAX_PEERS) this.#missing.delete(oldest);

@@ -32,6 +32,8 @@ export interface Announcement {
   readonly tableHash: number;
   /** Messages published here per second, rounded. */
   readonly load: number;
+  /** Its time of day, in milliseconds since 1970. */
+  readonly timeMs: number;
   /** It asks everybody to announce themselves now. */
   readonly solicit: boolean;
   /** Goodbye: it is about to close. */
@@ -62,6 +64,7 @@ export function encodeAnnouncement(announcement: Announcement): Uint8Array<Array
   writer.writeVarintField(13, announcement.load);
   if (announcement.leaving) writer.writeBooleanField(14, true);
   writer.writeVarintField(15, announcement.version);
+  writer.writeVarintField(16, announcement.timeMs);
   return writer.bytes();
 }
 
@@ -79,7 +82,7 @@ export function decodeAnnouncement(bytes: Uint8Array): Announcement {
 class AnnouncementDraft {
   #origin: Origin | undefined;
   readonly #names = { node: "", region: "", host: "" };
-  readonly #numbers = { port: 0, tableEpoch: 0, tableHash: 0, load: 0, version: 0 };
+  readonly #numbers = { port: 0, tableEpoch: 0, tableHash: 0, load: 0, version: 0, timeMs: 0 };
   readonly #flags = { solicit: false, leaving: false };
   readonly #groups: number[] = [];
   readonly #holds: number[] = [];
@@ -132,6 +135,9 @@ class AnnouncementDraft {
         break;
       case 15:
         this.#numbers.version = reader.uint(MAX_UINT32);
+        break;
+      case 16:
+        this.#numbers.timeMs = reader.uint(Number.MAX_SAFE_INTEGER);
         break;
     }
   }

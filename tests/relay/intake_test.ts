@@ -21,6 +21,7 @@ function setUp() {
   const logs = new Logs({ clock, log: LOG_OPTIONS, maxBytes: 1_000_000 });
   const announcer = new Announcer({
     clock,
+    wallMs: () => 0,
     self: announcement(LOG_OPTIONS.self),
     said: () => announcement(A),
     send: () => {},

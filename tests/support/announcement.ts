@@ -21,6 +21,7 @@ export function announcement(origin: string, more: Partial<Announcement> = {}): 
     tableEpoch: 0,
     tableHash: 0,
     load: 0,
+    timeMs: 0,
     solicit: false,
     leaving: false,
     ...more,

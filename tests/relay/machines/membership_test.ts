@@ -30,6 +30,12 @@ function textOf(event: MembershipEvent): string {
   return event.type === "odd" ? `${event.oddity} ${origin}` : `${event.type} ${origin}`;
 }
 
+/** Time passes, looked at as often as it has to be. */
+function pass(membership: Membership, fromMs: number, untilMs: number): void {
+  for (let nowMs = fromMs; nowMs < untilMs; nowMs += announceMs) membership.handleTimeout(nowMs);
+  membership.handleTimeout(untilMs);
+}
+
 /** Runs a membership until `untilMs`; answers when it announced, with `?` where it solicited. */
 function run(membership: Membership, fromMs: number, untilMs: number): string[] {
   const sent = [];
@@ -170,6 +176,42 @@ Deno.test("a successor by the same name proves a silent peer dead, without askin
   assert.deepEqual(late.unreachable, []);
 });
 
+Deno.test("a late word of a dead relay takes no place: not that of its successor, cut off or not", () => {
+  const membership = new Membership(self("self____"), 0);
+  membership.handleAnnouncement(announcement("before__", { node: "n" }), 0);
+  membership.handleAnnouncement(announcement("after___", { node: "n" }), 10);
+  pass(membership, 0, 1760);
+  assert.deepEqual(drain(membership).slice(-2), ["left before__: dead", "probe after___"]);
+  membership.handleAnnouncement(announcement("before__", { node: "n" }), 1800);
+  assert.deepEqual(drain(membership), ["joined before__"]);
+  membership.handleProbe("after___", "unreachable", 2800);
+  assert.deepEqual(drain(membership), ["left after___: unreachable"]);
+  pass(membership, 1800, 3550);
+  membership.handleProbe("before__", "refused", 3551);
+  membership.handleAnnouncement(announcement("before__", { node: "n" }), 3552);
+  assert.deepEqual(drain(membership).map((event) => event.split(" ")[0]), [
+    "probe",
+    "left",
+    "joined",
+  ]);
+  assert.deepEqual(membership.unreachable.map(({ origin }) => origin), ["after___"]);
+});
+
+Deno.test("who vanished is looked for a day, or as long as those that are left are no majority", () => {
+  const dayMs = 24 * 60 * 60 * 1000;
+  for (const isMajority of [true, false]) {
+    const membership = new Membership(self("self____"), 0);
+    membership.handleAnnouncement(announcement("gone____"), 0);
+    pass(membership, 0, 1750);
+    if (isMajority) membership.handleAnnouncement(announcement("other___"), 1751);
+    membership.handleProbe("gone____", "unreachable", 1751);
+    membership.handleTimeout(dayMs - 1);
+    assert.equal(membership.unreachable.length, 1);
+    membership.handleTimeout(dayMs);
+    assert.equal(membership.unreachable.length, isMajority ? 0 : 1);
+  }
+});
+
 Deno.test("who says goodbye leaves at once, and is not looked for", () => {
   const membership = new Membership(self("self____"), 0);
   membership.handleAnnouncement(announcement("peer____"), 0);
@@ -204,6 +246,17 @@ Deno.test("a relay of another version is not there, one of another region is; bo
   }
   assert.deepEqual(drain(membership), ["version version_", "region region__", "joined region__"]);
   assert.deepEqual(membership.peers.map(({ origin }) => origin), ["region__"]);
+});
+
+Deno.test("clocks that are a minute apart are told of once, either way", () => {
+  for (const apartMs of [60_000, -60_000]) {
+    const membership = new Membership(self("self____"), 0);
+    membership.handleClock("peer____", apartMs);
+    membership.handleAnnouncement(announcement("peer____"), 0);
+    drain(membership);
+    for (const ms of [0, apartMs * 0.99, apartMs, apartMs]) membership.handleClock("peer____", ms);
+    assert.deepEqual(drain(membership), ["clock peer____"]);
+  }
 });
 
 Deno.test("other traffic keeps a peer in view, but brings no stranger in", () => {

@@ -127,6 +127,7 @@ export function randomAnnouncement(random: Random): Announcement {
     tableEpoch: randomNumber(random),
     tableHash: int(random, MAX_UINT32),
     load: randomNumber(random),
+    timeMs: randomNumber(random),
     solicit: random() < 0.5,
     leaving: random() < 0.5,
     version: int(random, 9),
