@@ -94,6 +94,18 @@ Deno.test("what may not be asked for yet is looked at again when it may, or is g
   deepEqual(requests.handleTimeout(TIMING.windowMs, 0, LACKS).lost, [1, 2, 3, 4, 5, 6, 7, 8]);
 });
 
+Deno.test("of tens of thousands missing only the oldest are looked at; the others have their turn when those are there", () => {
+  const requests = new RepairRequests({ random, echoes: false });
+  const missing = Array.from({ length: 50_000 }, (_, sqn) => sqn);
+  requests.add(missing, 0);
+  let looked = 0;
+  const lacks = () => ++looked > 0;
+  const first = requests.handleTimeout(20, Infinity, lacks).ask;
+  ok(first.length > 0 && looked < 2_000, `${looked} looked at`);
+  for (const sqn of first) requests.repaired(sqn, 21);
+  deepEqual(requests.handleTimeout(25, Infinity, lacks).ask.at(0), first.length);
+});
+
 Deno.test("our own requests that come back are not those of others", () => {
   const requests = new RepairRequests({ random, echoes: true });
   for (let sqn = 1; sqn < 200; sqn++) {
