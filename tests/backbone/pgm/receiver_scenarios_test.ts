@@ -1,75 +1,16 @@
 /**
- * One behaviour of RFC 3208 each, on the simulated network.
+ * One behaviour of RFC 3208 of a receiver each, on the simulated network.
  *
  * @module
  */
 import { deepEqual, equal, ok } from "node:assert/strict";
+import { encodeSpm, encodeSpmr } from "../../../backbone/pgm/encode.ts";
 import { gsiText } from "../../../backbone/pgm/gsi.ts";
-import { encodeNak, encodeSpm, encodeSpmr, seal } from "../../../backbone/pgm/encode.ts";
-import { decodePacket, type Packet, TYPE } from "../../../backbone/pgm/packet.ts";
+import { TYPE } from "../../../backbone/pgm/packet.ts";
 import { LIMITS } from "../../../backbone/pgm/session.ts";
 import { TIMING } from "../../../backbone/pgm/timing.ts";
-import { PgmNode, type PgmNodeOptions } from "../../support/pgm_node.ts";
+import { lan, loseOnce, numbers, ofType, SOURCE_STREAM, upTo } from "../../support/pgm_scenario.ts";
 import { seededRandom } from "../../support/random.ts";
-import { type Faults, SimulatedNetwork } from "../../support/sim_network.ts";
-import { VirtualClock } from "../../support/virtual_clock.ts";
-
-const SOURCE_STREAM = { gsi: 1, sourcePort: 32_769, destinationPort: 3055 };
-
-/** A source and `receivers` receivers, and what went over the wire. */
-function lan(receivers: number, options: Partial<PgmNodeOptions> = {}) {
-  const clock = new VirtualClock();
-  const network = new SimulatedNetwork(clock);
-  const wire: (Packet & { atMs: number })[] = [];
-  network.attach((bytes) => {
-    const packet = decodePacket(bytes);
-    if (typeof packet === "object") wire.push({ ...packet, atMs: clock.nowMs() });
-  });
-  const node = (gsi: number, more: Partial<PgmNodeOptions> = {}) =>
-    new PgmNode({ clock, network, random: seededRandom(gsi), gsi, ...options, ...more });
-  const source = node(1);
-  const nodes = Array.from({ length: receivers }, (_, i) => node(100 + i));
-  const [receiver] = nodes;
-  ok(receiver);
-  /** Sends numbers, one a millisecond. */
-  const send = (from: number, to: number) => {
-    for (let i = from; i <= to; i++) {
-      source.send(Uint8Array.of(i));
-      clock.advance(1);
-    }
-  };
-  const count = (type: Packet["type"]) => wire.filter((packet) => packet.type === type).length;
-  return { clock, network, wire, node, source, nodes, receiver, send, count };
-}
-
-const numbers = (node: PgmNode) => node.received().map(([first]) => first);
-const upTo = (from: number, to: number) =>
-  Array.from({ length: to - from + 1 }, (_, i) => from + i);
-
-/** Drops the data packets of these numbers on their first way, to everybody or to one node (0 is the wire itself). */
-function loseOnce(sqns: number[], ...nodes: number[]): NonNullable<Faults["drop"]> {
-  return (bytes, _from, to) => {
-    const packet = decodePacket(bytes);
-    return typeof packet === "object" && packet.type === "odata" && sqns.includes(packet.sqn) &&
-      to > 1 && (nodes.length === 0 || nodes.includes(to));
-  };
-}
-
-const ofType = (bytes: Uint8Array, ...types: number[]) => types.includes(bytes[4] ?? -1);
-
-Deno.test("spm_before_data: a new source announces itself first, more than once, with lead one before trail", () => {
-  const { wire, send } = lan(1);
-  send(0, 0);
-  const announced = wire.slice(0, wire.findIndex(({ type }) => type === "odata"));
-  const known = announced.map((packet) => packet.type === "spm" && [packet.trail, packet.lead]);
-  deepEqual(known, [[0, 0xffff_ffff], [0, 0xffff_ffff], [0, 0xffff_ffff]]);
-});
-
-Deno.test("idle: who has sent nothing says nothing", () => {
-  const { clock, network } = lan(3);
-  clock.advance(60_000);
-  equal(network.sent, 0);
-});
 
 Deno.test("nak_repair: a lost packet is asked for, confirmed, repaired, and delivered in order", () => {
   const { clock, network, receiver, source, send, count } = lan(1);
@@ -89,34 +30,6 @@ Deno.test("list_nak: a run of losses is asked for in one NAK", () => {
   deepEqual(numbers(receiver), upTo(0, 41));
   const asked = wire.flatMap((packet) => packet.type === "nak" ? [packet.sqns] : []);
   deepEqual(asked, [upTo(3, 40)]);
-});
-
-Deno.test("tail_loss_heartbeat: the loss of the last packet is found by an SPM within milliseconds", () => {
-  const { clock, network, receiver, send } = lan(1);
-  network.faults.drop = loseOnce([3]);
-  send(0, 3);
-  const foundIn = clock.nowMs();
-  ok(clock.advanceUntil(() => receiver.received().length === 4, 100));
-  ok(clock.nowMs() - foundIn <= TIMING.heartbeatFirstMs + TIMING.backoffMs.first + 2);
-});
-
-Deno.test("tail_loss_heartbeat: the heartbeats decay to the ambient interval", () => {
-  const { clock, send, wire } = lan(1);
-  send(0, 0);
-  clock.advance(60_000);
-  const times = wire.filter(({ type }) => type === "spm").map(({ atMs }) => atMs).slice(3);
-  const gaps = times.slice(1).map((atMs, i) => Math.round(atMs - (times[i] ?? 0)));
-  deepEqual(gaps.slice(0, 4), [12, 48, 192, 768]);
-  ok(gaps.slice(5).every((gap) => gap === TIMING.ambientSpmMs));
-});
-
-Deno.test("ambient_spm: SPMs come during a steady stream too", () => {
-  const { send, wire } = lan(1);
-  send(0, 200);
-  for (let round = 0; round < 50; round++) send(0, 200);
-  const times = wire.filter(({ type }) => type === "spm").map(({ atMs }) => atMs);
-  times.slice(1).forEach((atMs, i) => ok(atMs - (times[i] ?? 0) <= TIMING.ambientSpmMs + 1));
-  ok(times.length >= 2);
 });
 
 Deno.test("ncf_cancellation: a confirmation keeps others from asking", () => {
@@ -160,69 +73,6 @@ Deno.test("nak_retry: a lost NAK, NCF or RDATA is asked for again", () => {
   }
 });
 
-Deno.test("linger: a packet asked for by many at once is repaired once", () => {
-  const { clock, network, source, send, count } = lan(1);
-  send(0, 5);
-  const inject = network.attach(() => {});
-  for (let i = 0; i < 10; i++) {
-    inject(encodeNak(SOURCE_STREAM, "nak", { sqns: [3], sourceNla: 0, groupNla: 0 }));
-  }
-  clock.advance(1);
-  equal(source.counters.naks_received, 10);
-  equal(count("rdata"), 1);
-});
-
-Deno.test("outofwindow_ncf: a request that comes too late is confirmed and answered by the trail", () => {
-  const { clock, network, send, count, wire } = lan(1);
-  send(0, 5);
-  clock.advance(2 * TIMING.windowMs);
-  const before = count("spm");
-  network.attach(() => {})(
-    encodeNak(SOURCE_STREAM, "nak", { sqns: [3], sourceNla: 0, groupNla: 0 }),
-  );
-  clock.advance(10);
-  deepEqual([count("ncf"), count("rdata")], [1, 0]);
-  const spm = wire.filter((packet) => packet.type === "spm").at(-1);
-  ok(count("spm") > before && spm?.trail === 6 && spm.lead === 5);
-});
-
-Deno.test("nak_of_the_future: what was never sent is neither confirmed nor repaired", () => {
-  const { clock, network, send, count, source } = lan(1);
-  send(0, 5);
-  network.attach(() => {})(
-    encodeNak(SOURCE_STREAM, "nak", { sqns: [6, 1_000], sourceNla: 0, groupNla: 0 }),
-  );
-  clock.advance(10);
-  deepEqual([count("ncf"), count("rdata"), source.counters.dropped_nak], [0, 0, 2]);
-});
-
-Deno.test("nnak: what another has repaired is neither confirmed nor repaired", () => {
-  const { clock, network, send, count, source } = lan(1);
-  send(0, 5);
-  const nnak = encodeNak(SOURCE_STREAM, "nak", { sqns: [3], sourceNla: 0, groupNla: 0 });
-  nnak[4] = TYPE.nnak;
-  network.attach(() => {})(seal(nnak, new DataView(nnak.buffer)));
-  clock.advance(10);
-  deepEqual([count("nnak"), count("ncf"), count("rdata")], [1, 0, 0]);
-  equal(source.counters.naks_received, 0);
-});
-
-Deno.test("nak_flood: repairs and confirmations keep to their share of the budget", () => {
-  const { clock, network, source, send } = lan(1, { rate: 1_000_000 });
-  send(0, 99);
-  const flood = network.attach(() => {});
-  const nak = encodeNak(SOURCE_STREAM, "nak", { sqns: upTo(0, 62), sourceNla: 0, groupNla: 0 });
-  const before = source.counters.bytes_sent;
-  for (let ms = 0; ms < 1_000; ms++) {
-    for (let i = 0; i < 10; i++) flood(nak);
-    clock.advance(1);
-  }
-  const asked = 10_000 * nak.length;
-  const answered = source.counters.bytes_sent - before;
-  ok(answered < asked / 4, `${answered} bytes out for ${asked} in`);
-  ok(source.send(Uint8Array.of(1)));
-});
-
 Deno.test("spmr: who joins in the middle asks for an SPM, and one asks for many", () => {
   const { clock, network, node, send, count, nodes } = lan(1);
   send(0, 99);
@@ -237,20 +87,6 @@ Deno.test("spmr: who joins in the middle asks for an SPM, and one asks for many"
   ok(asked >= 1 && asked < 10, `${asked} SPMRs of 10 receivers`);
   ok(count("spm") > before);
   for (const receiver of [...late, ...nodes]) equal(numbers(receiver).at(-1), 110);
-});
-
-Deno.test("spmr_suppression: a source answers a crowd with few SPMs, and says nothing if it has sent nothing", () => {
-  const { clock, network, send, count } = lan(1);
-  const crowd = network.attach(() => {});
-  crowd(encodeSpmr(SOURCE_STREAM));
-  clock.advance(10);
-  equal(count("spm"), 0);
-  send(0, 0);
-  clock.advance(20_000);
-  const before = count("spm");
-  for (let i = 0; i < 100; i++) crowd(encodeSpmr(SOURCE_STREAM));
-  clock.advance(1);
-  equal(count("spm") - before, 1);
 });
 
 Deno.test("late_join: who joins in the middle hears from there on, and misses nothing before", () => {
@@ -418,16 +254,6 @@ Deno.test("partition: who was cut off shorter than the window has everything aft
   equal(receiver.lost, 0);
 });
 
-Deno.test("fin: three SPMs say goodbye, and packets lost before are still repaired", () => {
-  const { clock, network, receiver, source, send, wire } = lan(1);
-  network.faults.drop = loseOnce([3]);
-  send(0, 3);
-  source.close();
-  clock.advance(50);
-  deepEqual(numbers(receiver), upTo(0, 3));
-  equal(wire.filter((packet) => packet.type === "spm" && packet.fin).length, 3);
-});
-
 Deno.test("spm_stale: an SPM that is older than the last is ignored, and so is one that contradicts itself", () => {
   const { clock, network, receiver, send } = lan(1);
   send(0, 9);
@@ -466,34 +292,4 @@ Deno.test("foreign: packets of another port are counted and ignored", () => {
   clock.advance(1);
   const { dropped_foreign, dropped_truncated, dropped_checksum } = receiver.counters;
   deepEqual([dropped_foreign, dropped_truncated, dropped_checksum], [1, 1, 1]);
-});
-
-Deno.test("packing: payloads that had to wait share packets, a lone one travels alone", () => {
-  const { clock, receiver, source, wire, count } = lan(1, { rate: 1_000_000 });
-  source.send(new Uint8Array(100).fill(0));
-  clock.advance(50);
-  for (let i = 1; i < 100; i++) source.send(new Uint8Array(100).fill(i));
-  clock.advance(200);
-  deepEqual(numbers(receiver), upTo(0, 99));
-  ok(count("odata") < 20, `${count("odata")} packets`);
-  const [first] = wire.flatMap((packet) => packet.type === "odata" ? [packet.packed] : []);
-  equal(first, false);
-});
-
-Deno.test("back_pressure: a queue that is full refuses, and loses nothing it took", () => {
-  const { clock, receiver, source } = lan(1, { rate: 20_000_000 });
-  let sent = 0;
-  while (source.send(new Uint8Array(100_000).fill(sent))) sent++;
-  ok(sent * 100_000 <= LIMITS.queueBytes && sent > 50);
-  clock.advance(2_000);
-  deepEqual(numbers(receiver), upTo(0, sent - 1));
-});
-
-Deno.test("back_pressure: payloads of nothing fill the queue, too", () => {
-  const { clock, receiver, source } = lan(1, { rate: 20_000_000 });
-  let sent = 0;
-  while (sent < LIMITS.queueBytes && source.send(new Uint8Array())) sent++;
-  ok(sent > 1_000 && sent < LIMITS.queueBytes / 100, `${sent} were taken`);
-  clock.advance(2_000);
-  equal(receiver.received().length, sent);
 });
