@@ -1,135 +1,22 @@
 /**
- * Packets of somebody who means harm, with and without the key.
+ * Floods and forgeries of somebody who means harm, with and without the key.
  *
  * @module
  */
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { Authenticator } from "../../backbone/pgm/auth.ts";
-import {
-  encodeAck,
-  encodeData,
-  encodeNak,
-  encodeRepair,
-  encodeSpm,
-  encodeSpmr,
-  seal,
-} from "../../backbone/pgm/encode.ts";
+import { encodeAck, encodeData, encodeSpm, encodeSpmr } from "../../backbone/pgm/encode.ts";
 import { gsiText } from "../../backbone/pgm/gsi.ts";
 import { decodePacket, TYPE } from "../../backbone/pgm/packet.ts";
 import { LARGEST_SPAN } from "../../backbone/pgm/receive_window.ts";
 import { LIMITS } from "../../backbone/pgm/session.ts";
 import { TIMING } from "../../backbone/pgm/timing.ts";
 import { credentials, groupKey } from "../support/group_keys.ts";
+import { attackedLan, ATTACKER, GROUP, nak, spm, STREAM } from "../support/pgm_attack.ts";
 import { PgmNode, type PgmNodeOptions } from "../support/pgm_node.ts";
 import { seededRandom } from "../support/random.ts";
 import { SimulatedNetwork } from "../support/sim_network.ts";
-import { seeds } from "../support/soak.ts";
 import { VirtualClock } from "../support/virtual_clock.ts";
-
-const STREAM = { gsi: 1, sourcePort: 32_769, destinationPort: 3_055 };
-const GROUP = 0xefc0_0701;
-const ATTACKER = "10.77.0.66";
-
-const spm = (fields: Partial<Parameters<typeof encodeSpm>[1]>) =>
-  encodeSpm(STREAM, { sqn: 0, trail: 0, lead: 0, nla: 0, fin: false, ...fields });
-const odata = (sqn: number, trail = 0) =>
-  encodeData(STREAM, { sqn, trail, payload: Uint8Array.of(0xbad) });
-const nak = (...sqns: number[]) =>
-  encodeNak(STREAM, "nak", { sqns, sourceNla: 0x0a4d_0001, groupNla: GROUP });
-
-/** A source, a receiver and an attacker. */
-function lan(options: Partial<PgmNodeOptions> = {}) {
-  const clock = new VirtualClock(), network = new SimulatedNetwork(clock);
-  const node = (gsi: number) =>
-    new PgmNode({ clock, network, random: seededRandom(gsi), gsi, ...options });
-  const source = node(STREAM.gsi), receiver = node(2);
-  let sent = 0;
-  /** Sends so many numbers, one in so many milliseconds. */
-  const send = (count: number, everyMs = 1) => {
-    for (const end = sent + count; sent < end; clock.advance(everyMs)) {
-      source.send(Uint8Array.of(sent >> 8, sent & 255, 1));
-      sent++;
-    }
-  };
-  const received = () =>
-    receiver.received().flatMap(([high = 0, low = 0, ours]) => ours ? [high << 8 | low] : []);
-  return { clock, network, source, receiver, send, received, inject: network.attach(() => {}) };
-}
-
-/** What a receiver that has 100 packets of a stream is told about it. */
-const POISON: Record<string, Uint8Array[]> = {
-  "an SPM far ahead": [spm({ sqn: 500, trail: 1e9, lead: 1e9 })],
-  "an SPM as far ahead as can be": [spm({ sqn: 500, trail: 99, lead: 0x7fff_fff0 })],
-  "an SPM that is believed": [spm({ sqn: 500, trail: 60_000, lead: 60_000 })],
-  "an SPM whose lead is believed": [spm({ sqn: 500, trail: 0, lead: 60_000 })],
-  "an SPM from the end of its numbers": [spm({ sqn: 0x7fff_fff0, trail: 0, lead: 99 })],
-  "an SPM that makes the next thousands old": [spm({ sqn: 9_000, trail: 0, lead: 99 })],
-  "ODATA far ahead": [odata(1e9, 1e9)],
-  "ODATA that is believed": [odata(60_000, 60_000)],
-  "ODATA that leaves a hole": [odata(60_000)],
-  "ODATA half a turn ahead": [odata(0x8000_0063, 0x8000_0063)],
-  "ODATA half a turn from its trail": [odata(0x63, 0x8000_0064), odata(0x63, 0x8000_0063)],
-  "RDATA half a turn ahead": [encodeRepair(odata(0x8000_0063, 0x8000_0063), 0x8000_0063)],
-  "a stairway of ODATA": Array.from({ length: 40 }, (_, i) => odata(60_000 * i, 60_000 * i)),
-  "ODATA behind": [odata(3), odata(0xffff_ff00, 0xffff_ff00)],
-  "FIN": [spm({ sqn: 500, trail: 0, lead: 99, fin: true })],
-};
-
-for (const [name, packets] of Object.entries(POISON)) {
-  for (const repeated of [false, true]) {
-    Deno.test(`poison: ${name}${repeated ? ", for a while" : ""}, does not end a stream`, () => {
-      const { clock, network, send, received, receiver, inject } = lan();
-      send(100);
-      clock.advance(20);
-      deepEqual(received(), Array.from({ length: 100 }, (_, i) => i));
-      for (let round = 0; round < (repeated ? 40 : 1); round++) {
-        packets.forEach(inject);
-        clock.advance(repeated ? 50 : 1);
-      }
-      // Within seconds it is as before, whatever was lost meanwhile.
-      send(300, 10);
-      const before = received().length;
-      send(99);
-      // That the last packet is lost only SPMs tell.
-      network.faults = { drop: (bytes) => bytes[4] === TYPE.odata };
-      send(1);
-      network.faults = {};
-      clock.advance(50);
-      deepEqual(received().slice(before), Array.from({ length: 100 }, (_, i) => 400 + i));
-      const all = received();
-      deepEqual(all, [...new Set(all)].sort((a, b) => a - b), "in order, each once");
-      ok(receiver.peakBytesHeld <= LIMITS.receiveWindowBytes);
-    });
-  }
-}
-
-Deno.test("poison: a single leap of a busy stream is not believed, and costs nothing", () => {
-  const { clock, send, received, receiver, inject } = lan();
-  send(100);
-  inject(odata(1e9, 1e9));
-  inject(spm({ sqn: 500, trail: 1e9, lead: 1e9 }));
-  send(100);
-  clock.advance(20);
-  deepEqual(received(), Array.from({ length: 200 }, (_, i) => i));
-  deepEqual([receiver.counters.streams_begun_again, receiver.lost], [0, 0]);
-});
-
-Deno.test("poison: whoever was deaf for longer than a leap goes on, and is told what it lost", () => {
-  const { clock, network, source, receiver, send } = lan();
-  send(10);
-  network.faults = { drop: (_bytes, _from, to) => to === 1 };
-  for (let left = LARGEST_SPAN + 1_000; left > 0;) {
-    if (source.send(new Uint8Array(1_400))) left--;
-    else clock.advance(1);
-  }
-  clock.advance(3_000);
-  network.faults = {};
-  send(500);
-  clock.advance(100);
-  equal(receiver.counters.streams_begun_again, 1);
-  equal(receiver.lost, LARGEST_SPAN + 1_000);
-  equal(receiver.received().length, 510);
-});
 
 /** A second of a flood against a source that sent 9 MB; answers what it sent out for a byte that came in. */
 function flood(
@@ -190,7 +77,7 @@ Deno.test("amplification: bytes out for a byte in, without the key and with", ()
 });
 
 Deno.test("a flood of NAKs from one address leaves the repairs of another as they were", () => {
-  const { clock, network, source, receiver, send, received } = lan({ rate: 20_000_000 });
+  const { clock, network, source, receiver, send, received } = attackedLan({ rate: 20_000_000 });
   const random = seededRandom(8);
   network.faults = { drop: (bytes) => bytes[4] === TYPE.odata && random() < 0.1 };
   for (let round = 0; round < 500; round++) {
@@ -205,7 +92,7 @@ Deno.test("a flood of NAKs from one address leaves the repairs of another as the
 
 Deno.test("forged sources: with a key none becomes a peer; without, memory is bounded and the real are heard", () => {
   for (const options of [{}, { credentials: credentials() }]) {
-    const { clock, receiver, send, received, inject } = lan(options);
+    const { clock, receiver, send, received, inject } = attackedLan(options);
     send(2);
     for (let gsi = 1_000; gsi < 2_000; gsi++) {
       const stream = { ...STREAM, gsi };
@@ -229,7 +116,7 @@ Deno.test("forged acknowledgements: with a key none counts, also no real one onc
   const possible = claim(2, 0, 9);
   const impossible = [claim(2, 0, 10), claim(2, 8, 3), claim(2, 0x8000_0009, 9), claim(3, 0, 9)];
   for (const options of [{}, { credentials: credentials() }]) {
-    const { clock, network, source, receiver, send, inject } = lan(options);
+    const { clock, network, source, receiver, send, inject } = attackedLan(options);
     source.tag([receiver.gsi]);
     const recorded: Uint8Array[] = [];
     network.attach((bytes) => bytes[4] === TYPE.ack && recorded.push(bytes));
@@ -260,7 +147,7 @@ function forger(receiver: PgmNode, gsi: number, address?: string) {
 }
 
 Deno.test("forged sources that keep sending: a new one that is real gets a place, those that had one keep it", () => {
-  const { clock, network, receiver, send, received } = lan();
+  const { clock, network, receiver, send, received } = attackedLan();
   send(1);
   // From an address of their own, and from that of the real.
   const forged = Array.from(
@@ -288,7 +175,7 @@ Deno.test("forged sources that keep sending: a new one that is real gets a place
 
 Deno.test("forged gaps: memory is bounded over all sources, and what the real lose is repaired all the same", () => {
   const receiveBytes = 8 << 20, gaps = 40, packets = 200;
-  const { clock, network, receiver, send, received } = lan({ receiveBytes });
+  const { clock, network, receiver, send, received } = attackedLan({ receiveBytes });
   send(1);
   for (let sqn = 0; sqn < packets; sqn++) {
     for (let gsi = 1_000; gsi < 1_000 + gaps; gsi++) {
@@ -310,7 +197,7 @@ Deno.test("forged gaps: memory is bounded over all sources, and what the real lo
 
 Deno.test("forged spans: a packet that claims tens of thousands are missing takes memory for them, within the bound", () => {
   const receiveBytes = 40 << 20;
-  const { receiver, send, received } = lan({ receiveBytes });
+  const { receiver, send, received } = attackedLan({ receiveBytes });
   send(1);
   for (let gsi = 1_000; gsi < 1_010; gsi++) {
     const stream = { ...STREAM, gsi };
@@ -323,49 +210,8 @@ Deno.test("forged spans: a packet that claims tens of thousands are missing take
   deepEqual(received(), Array.from({ length: 11 }, (_, i) => i));
 });
 
-/** A packet of those seen, bent: cut, a byte changed, or grown; mostly with a checksum that is right again. */
-function bent(seen: Uint8Array, random: () => number): Uint8Array {
-  const length = random() < 0.2 ? Math.floor(random() * (seen.length + 40)) : seen.length;
-  const copy = new Uint8Array(length);
-  copy.set(seen.subarray(0, length));
-  for (let changes = random() * 4; changes > 0; changes--) {
-    copy[Math.floor(random() * length)] = random() * 256;
-  }
-  return length >= 16 && random() < 0.9 ? seal(copy, new DataView(copy.buffer)) : copy;
-}
-
-for (const options of [{}, { credentials: credentials() }]) {
-  const keyed = options.credentials ? "with" : "without";
-  Deno.test(`fuzz: bent packets ${keyed} a key throw nothing, and the stream recovers`, () => {
-    for (const seed of seeds(8, 1_000)) {
-      const { clock, network, send, received, receiver } = lan(options);
-      const random = seededRandom(seed), seen: Uint8Array[] = [];
-      const inject = network.attach((bytes) => seen.push(bytes));
-      for (let round = 0; round < 100; round++) {
-        send(1);
-        for (let i = 0; i < 10; i++) {
-          inject(bent(seen[Math.floor(random() * seen.length)] ?? odata(0), random));
-        }
-      }
-      clock.advance(20);
-      seen.length = 0;
-      if (options.credentials) {
-        deepEqual(received(), Array.from({ length: 100 }, (_, i) => i), `seed ${seed}`);
-        ok(receiver.counters.dropped_forged > 0);
-        continue;
-      }
-      send(300, 10);
-      const before = received().length;
-      send(50);
-      clock.advance(TIMING.windowMs);
-      const last = received().slice(before).slice(-50);
-      deepEqual(last, Array.from({ length: 50 }, (_, i) => 400 + i), `seed ${seed}`);
-    }
-  });
-}
-
 Deno.test("who has an old key, or signs for another group, is as good as a stranger", () => {
-  const { clock, receiver, send, received, inject } = lan({ credentials: credentials() });
+  const { clock, receiver, send, received, inject } = attackedLan({ credentials: credentials() });
   send(10);
   const liars = [
     new Authenticator({ ...credentials([groupKey(1, 7)]), gsi: 9, groupNla: GROUP }),
