@@ -13,6 +13,9 @@ export const CUSTODIANS = 2;
 /** How long a relay that is no custodian any more keeps its groups at least: views need that to agree. */
 const RETIRE_MS = 10_000;
 
+/** So long after a move all peers are asked for its slots: from then on those that have some say so, by the new table. */
+const TELL_MS = 10_000;
+
 /** Looking whether others cover a group goes through all its slots: not more often than this. */
 const LOOK_MS = 1000;
 
@@ -154,6 +157,7 @@ export class Custody implements CustodyView {
 
   /** Time has passed, or what others cover has changed. Due a few times a second. */
   handleTimeout(nowMs: number): void {
+    this.#relax(nowMs);
     this.#settle();
     const due = [...this.#duties].filter(([, duty]) =>
       duty.state === "retiring" && nowMs - duty.sinceMs >= RETIRE_MS
@@ -211,6 +215,14 @@ export class Custody implements CustodyView {
     const heard = duty.state !== "entering";
     this.#duties.set(group, { state: "retiring", sinceMs: nowMs, heard });
     if (duty.state === "ready") this.#outputs.push({ type: "changed" });
+  }
+
+  /** One peer that answers nothing must not keep a group from everybody that had slots moved to it. */
+  #relax(nowMs: number): void {
+    for (const [group, duty] of this.#duties) {
+      if (duty.state !== "syncing" || !duty.everybody || nowMs - duty.sinceMs < TELL_MS) continue;
+      this.#duties.set(group, { ...duty, everybody: false });
+    }
   }
 
   #settle(): void {

@@ -154,3 +154,17 @@ Deno.test("a group that gets slots of others is ready again when every peer has 
   custody.handleSynced("b", 100);
   assert.deepEqual([custody.readyGroups, outputs()], [all, [{ type: "changed" }]]);
 });
+
+Deno.test("a peer that never answers holds up a move for 10 s, or as long as it says that it has something of it", () => {
+  for (const holds of [[], [2]]) {
+    const { custody } = setUp(), view = [peer("b", { holds })];
+    custody.handleView(view, 0);
+    for (const group of all) custody.handleHeard(group, 0);
+    custody.handleSynced("b", 0);
+    custody.handleGained([2], 100);
+    custody.handleView(view, 10_099);
+    assert.deepEqual(custody.unreadyGroups, [2]);
+    custody.handleView(view, 10_100);
+    assert.deepEqual(custody.unreadyGroups, holds);
+  }
+});
