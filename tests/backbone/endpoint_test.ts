@@ -1,49 +1,22 @@
+/**
+ * Backbones at loopback: what is sent is heard, once and in order, and what is out of range is refused.
+ *
+ * @module
+ */
 import { deepEqual, equal, ok, rejects, throws } from "node:assert/strict";
-import type { Backbone, BackboneEvents } from "../../backbone/backbone.ts";
-import { systemClock } from "../../backbone/clock.ts";
-import { type BackboneOptions, openBackbone } from "../../backbone/endpoint.ts";
-import type { OpenSocket } from "../../backbone/udp.ts";
-import { freePort } from "../support/free_port.ts";
+import type { BackboneEvents } from "../../backbone/backbone.ts";
 import { encodeNak } from "../../backbone/pgm/encode.ts";
 import { parseGsi } from "../../backbone/pgm/gsi.ts";
 import { lengthOf } from "../../backbone/pgm/serial.ts";
 import type { SocketOptions } from "../../backbone/udp.ts";
+import { freePort } from "../support/free_port.ts";
 import { lossyUdp } from "../support/lossy_socket.ts";
+import { notingSocket, openLoopback, pass, settled, within } from "../support/loopback_backbone.ts";
 import { dropper, kindOf, lossOfAll } from "../support/pgm_faults.ts";
 import { seededRandom } from "../support/random.ts";
 import { VirtualClock } from "../support/virtual_clock.ts";
 
 const GROUP = 1;
-
-function open(
-  origin: string,
-  groupPort: number,
-  events: Partial<BackboneEvents> = {},
-  more: Partial<BackboneOptions> = {},
-): Promise<Backbone> {
-  const options = {
-    origin,
-    interface: "127.0.0.1",
-    groupBase: "239.192.7.0",
-    groupCount: 4,
-    groupPort,
-    clock: systemClock,
-    random: seededRandom(origin.charCodeAt(0)),
-    ...more,
-  };
-  return openBackbone(options, { message: () => {}, lost: () => {}, ...events });
-}
-
-/** Waits for a promise, for a bounded time. */
-async function within<T>(ms: number, promise: Promise<T>): Promise<T | "late"> {
-  const { promise: late, resolve } = Promise.withResolvers<"late">();
-  const timer = setTimeout(() => resolve("late"), ms);
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
 
 /** Sends `count` numbers, as fast as the window takes them; answers what arrived when all did, or nothing more came. */
 async function transfer(
@@ -55,8 +28,8 @@ async function transfer(
   const received: number[] = [];
   let lost = 0;
   const done = Promise.withResolvers<void>();
-  const sender = await open("senderAA", port, {}, { openSocket: lossyUdp(drop) });
-  const receiver = await open("receiver", port, {
+  const sender = await openLoopback("senderAA", port, {}, { openSocket: lossyUdp(drop) });
+  const receiver = await openLoopback("receiver", port, {
     message: (_group, _origin, payload) => {
       if (received.push(numberOf(payload)) === count) done.resolve();
     },
@@ -114,8 +87,8 @@ Deno.test("a relay hears others, not itself, and only groups it joined", async (
       if (heard.length === 2) done.resolve();
     },
   });
-  const a = await open("AAAAAAAA", port, hear("a"));
-  const b = await open("BBBBBBBB", port, hear("b"));
+  const a = await openLoopback("AAAAAAAA", port, hear("a"));
+  const b = await openLoopback("BBBBBBBB", port, hear("b"));
   try {
     await Promise.all([a.join(0), a.join(1), b.join(1)]);
     await a.join(1);
@@ -134,8 +107,8 @@ Deno.test("a group that was left is heard no more, and can be joined again", asy
   const port = freePort();
   const heard: number[] = [];
   let arrived = Promise.withResolvers<void>();
-  const a = await open("AAAAAAAA", port);
-  const b = await open("BBBBBBBB", port, {
+  const a = await openLoopback("AAAAAAAA", port);
+  const b = await openLoopback("BBBBBBBB", port, {
     message: (_group, _origin, payload) => {
       heard.push(payload[0] ?? -1);
       arrived.resolve();
@@ -162,8 +135,8 @@ Deno.test("a group that was left is heard no more, and can be joined again", asy
 Deno.test("1 MiB arrives intact, and more than a message holds is refused", async () => {
   const port = freePort();
   const arrived = Promise.withResolvers<Uint8Array>();
-  const a = await open("AAAAAAAA", port);
-  const b = await open("BBBBBBBB", port, {
+  const a = await openLoopback("AAAAAAAA", port);
+  const b = await openLoopback("BBBBBBBB", port, {
     message: (_group, _origin, payload) => arrived.resolve(payload),
   });
   try {
@@ -180,7 +153,7 @@ Deno.test("1 MiB arrives intact, and more than a message holds is refused", asyn
 });
 
 Deno.test("a queue that is full refuses, and takes again once it has drained", async () => {
-  const a = await open("AAAAAAAA", freePort());
+  const a = await openLoopback("AAAAAAAA", freePort());
   try {
     const payload = new Uint8Array(1 << 20);
     let taken = 0;
@@ -195,23 +168,15 @@ Deno.test("a queue that is full refuses, and takes again once it has drained", a
   }
 });
 
-Deno.test("closing twice is closing once; nothing is taken afterwards", async () => {
-  const a = await open("AAAAAAAA", freePort());
-  await a.join(1);
-  await Promise.all([a.close(), a.close()]);
-  equal(a.send(1, Uint8Array.of(1)), 0);
-  await a.join(1);
-});
-
 Deno.test("options out of range are refused", async () => {
-  await rejects(open("AAAAAAAA", 3055, {}, { groupBase: "10.0.0.1" }), RangeError);
-  await rejects(open("AAAAAAAA", 3055, {}, { groupBase: "nonsense" }), RangeError);
-  await rejects(open("AAAAAAAA", 3055, {}, { groupBase: "239.255.255.255" }), RangeError);
-  await rejects(open("short", 3055), RangeError);
+  await rejects(openLoopback("AAAAAAAA", 3055, {}, { groupBase: "10.0.0.1" }), RangeError);
+  await rejects(openLoopback("AAAAAAAA", 3055, {}, { groupBase: "nonsense" }), RangeError);
+  await rejects(openLoopback("AAAAAAAA", 3055, {}, { groupBase: "239.255.255.255" }), RangeError);
+  await rejects(openLoopback("short", 3055), RangeError);
 });
 
 Deno.test("a socket that fails to join is an error of that join alone", async () => {
-  const a = await open("AAAAAAAA", 3055, {}, {
+  const a = await openLoopback("AAAAAAAA", 3055, {}, {
     openSocket: () =>
       Promise.resolve({
         send: () => Promise.resolve(),
@@ -226,38 +191,9 @@ Deno.test("a socket that fails to join is an error of that join alone", async ()
   await a.close();
 });
 
-/** Sockets that send nowhere, and note what was asked of them: an address per datagram, or joined and left. */
-function notingSocket(notes: string[]): OpenSocket {
-  return () =>
-    Promise.resolve({
-      send: () => Promise.resolve(),
-      sendAll: (datagrams, { address }) => {
-        for (const _ of datagrams) notes.push(address);
-        return Promise.resolve();
-      },
-      join: ({ address }) => {
-        notes.push(`join ${address}`);
-        return Promise.resolve(() => notes.push(`leave ${address}`));
-      },
-      receiveBuffer: () => 1 << 20,
-      close: () => {},
-    });
-}
-
-/** Lets what was promised happen, but no time pass. */
-const settled = () => new Promise((resolve) => setTimeout(resolve));
-
-/** Lets time pass in steps, and after each what it set off. */
-async function pass(clock: VirtualClock, steps: number, stepMs: number): Promise<void> {
-  for (let step = 0; step < steps; step++) {
-    clock.advance(stepMs);
-    await settled();
-  }
-}
-
 Deno.test("groups take turns: one with a long queue does not keep another waiting", async () => {
   const notes: string[] = [];
-  const a = await open("AAAAAAAA", 3055, {}, { openSocket: notingSocket(notes) });
+  const a = await openLoopback("AAAAAAAA", 3055, {}, { openSocket: notingSocket(notes) });
   a.send(1, new Uint8Array(1 << 20));
   a.send(2, new Uint8Array(20_000));
   const done = () => notes.filter((address) => address === "239.192.7.2").length >= 16;
@@ -272,7 +208,7 @@ Deno.test("groups take turns: one with a long queue does not keep another waitin
 Deno.test("a send is on the wire before it returns, and many of one turn follow without a timer", async () => {
   const notes: string[] = [];
   const clock = new VirtualClock();
-  const a = await open("AAAAAAAA", 3055, {}, { openSocket: notingSocket(notes), clock });
+  const a = await openLoopback("AAAAAAAA", 3055, {}, { openSocket: notingSocket(notes), clock });
   a.send(1, Uint8Array.of(1));
   deepEqual(notes.slice(0, 2), ["239.192.7.1", "239.192.7.1"], "SPM and data");
   for (let i = 0; i < 99; i++) a.send(1, new Uint8Array(100));
@@ -284,7 +220,7 @@ Deno.test("a send is on the wire before it returns, and many of one turn follow 
 Deno.test("a group that is only sent to is heard for requests while they can come, and then left", async () => {
   const notes: string[] = [];
   const clock = new VirtualClock();
-  const a = await open("AAAAAAAA", 3055, {}, { openSocket: notingSocket(notes), clock });
+  const a = await openLoopback("AAAAAAAA", 3055, {}, { openSocket: notingSocket(notes), clock });
   a.send(1, Uint8Array.of(1));
   await settled();
   ok(notes.includes("join 239.192.7.1"));
@@ -294,44 +230,9 @@ Deno.test("a group that is only sent to is heard for requests while they can com
   ok(notes.includes("leave 239.192.7.1"));
 });
 
-Deno.test("closing loses nothing that was taken, though packets are lost", async () => {
-  const port = freePort(), messages = 900;
-  const drop = dropper(lossOfAll(0.1), seededRandom(7));
-  let received = 0;
-  const done = Promise.withResolvers<void>();
-  const b = await open("BBBBBBBB", port, {
-    message: () => {
-      if (++received === messages) done.resolve();
-    },
-  }, { openSocket: lossyUdp(drop) });
-  const a = await open("AAAAAAAA", port, {}, { openSocket: lossyUdp(drop) });
-  try {
-    await b.join(GROUP);
-    for (let i = 0; i < messages; i++) ok(a.send(GROUP, new Uint8Array(7_000)));
-    await a.close();
-    await within(2_000, done.promise);
-    equal(received, messages);
-  } finally {
-    await Promise.all([a.close(), b.close()]);
-  }
-});
-
-Deno.test("closing says goodbye three times, and ends its timers", async () => {
-  const notes: string[] = [];
-  const clock = new VirtualClock();
-  const a = await open("AAAAAAAA", 3055, {}, { openSocket: notingSocket(notes), clock });
-  a.send(1, Uint8Array.of(1));
-  await settled();
-  const before = notes.length;
-  const closed = a.close();
-  await pass(clock, 100, 1);
-  await closed;
-  equal(notes.length - before, 3);
-});
-
 Deno.test("payloads share packets unless they may not", async () => {
   for (const pack of [true, false]) {
-    const a = await open("AAAAAAAA", freePort(), {}, { pack });
+    const a = await openLoopback("AAAAAAAA", freePort(), {}, { pack });
     for (let i = 0; i < 100; i++) a.send(1, payloadOf(i));
     await a.close();
     const { messages_sent, odata_sent } = a.counters();
@@ -343,7 +244,7 @@ Deno.test("payloads share packets unless they may not", async () => {
 Deno.test("a request that comes to us alone is answered to the group, by the stream it means", async () => {
   const sent: Uint8Array[] = [], port = freePort();
   let own: SocketOptions["own"];
-  const a = await open("AAAAAAAA", port, {}, {
+  const a = await openLoopback("AAAAAAAA", port, {}, {
     openSocket: (options) => {
       own = options.own;
       return Promise.resolve({
@@ -379,7 +280,7 @@ Deno.test("a request that comes to us alone is answered to the group, by the str
 });
 
 Deno.test("what is sent within a turn of the event loop shares packets, but for the first", async () => {
-  const backbone = await open("senderAA", freePort());
+  const backbone = await openLoopback("senderAA", freePort());
   try {
     for (let n = 0; n < 24; n++) {
       backbone.send(GROUP, Uint8Array.of(n));
