@@ -139,6 +139,19 @@ Deno.test("fin: three SPMs say goodbye, and packets lost before are still repair
   equal(wire.filter((packet) => packet.type === "spm" && packet.fin).length, 3);
 });
 
+Deno.test("fin: data that still waits does not put goodbyes off", () => {
+  const { wire, source, send } = lan(1);
+  send(0, 9);
+  source.close();
+  send(10, 29);
+  const goodbyesMs = wire.flatMap((packet) =>
+    packet.type === "spm" && packet.fin ? [packet.atMs] : []
+  );
+  equal(goodbyesMs.length, 3);
+  const [firstMs = NaN, , lastMs = NaN] = goodbyesMs;
+  equal(lastMs - firstMs, 2 * TIMING.spmrHoldMs);
+});
+
 Deno.test("packing: payloads that had to wait share packets, a lone one travels alone", () => {
   const { clock, receiver, source, wire, count } = lan(1, { rate: 1_000_000 });
   source.send(new Uint8Array(100).fill(0));
