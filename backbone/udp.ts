@@ -81,85 +81,118 @@ const FLOOD = 16;
  *
  * @throws {Deno.errors.AddrNotAvailable} if no interface has the address.
  */
-export const openUdp: OpenSocket = async (
-  { interfaceAddress, ttl, own, error, warn },
-) => {
+export const openUdp: OpenSocket = async (options) => {
   const libc = openLibc();
-  const sender = await openSender({ interfaceAddress, ttl, error }, libc);
-  const waiting = new Uint8Array(LARGEST_DATAGRAM);
-  const drainOf = (socket: Deno.DatagramConn) => libc && Drain.of(libc, addressOf(socket), waiting);
-  let closed = false, warned = false, receiveBuffer = Infinity;
-  const readers = new Set<Reader>();
-  const read = (open: () => Promise<Deno.DatagramConn>, events: SocketEvents) => {
-    const reader = new Reader(open, drainOf, events);
-    if (closed) reader.close();
-    else readers.add(reader);
-    return reader;
-  };
-  const muteEcho = (socket: Deno.DatagramConn, { echo }: SocketEvents) => {
-    if (!libc || !echo) return;
-    const fd = descriptorOf(libc, addressOf(socket));
-    if (fd !== undefined) dropEcho(libc, fd, echo);
-  };
-  const raiseBuffer = (socket: Deno.DatagramConn) => {
-    const granted = raiseReceiveBuffer(addressOf(socket));
-    receiveBuffer = Math.min(receiveBuffer, bufferBytes(granted));
-    const advice = bufferAdvice(granted);
-    if (advice === undefined || warned) return;
-    warned = true;
-    warn?.(`receive buffer ${advice.says}; mend it with: ${advice.mend}`);
-  };
-  if (own) {
-    const events = { ...own, error: unlessTaken(error) };
-    // deno-lint-ignore require-await -- opened like a membership, which takes time
-    void read(async () => bind(interfaceAddress, own.port), events).run();
-  }
-  let sentInTurn = 0, turn: Promise<void> | undefined;
-  const nextTurn = () =>
-    turn ??= setImmediate().then(() => {
-      turn = undefined;
-    });
-  const readBetween = async () => {
-    sentInTurn = 0;
-    await nextTurn();
-    for (const reader of readers) reader.readWaiting();
-  };
-  return {
-    send: (bytes, to) => sender.send(bytes, to),
-    async sendAll(datagrams, to) {
-      await sender.sendAll(datagrams, to);
-      if ((sentInTurn += datagrams.length) >= SENT_PER_TURN) await readBetween();
-      else if (datagrams.length < FLOOD) await nextTurn();
-    },
-    receiveBuffer: () => receiveBuffer,
-    async join(group, events) {
-      const prepare = (socket: Deno.DatagramConn) => {
-        raiseBuffer(socket);
-        muteEcho(socket, events);
-      };
-      const reader = read(() => openMember(group, interfaceAddress, prepare), events);
-      const leave = () => {
-        readers.delete(reader);
-        reader.close();
-      };
-      try {
-        await reader.open();
-      } catch (cause) {
-        leave();
-        throw cause;
-      }
-      void reader.run();
-      return leave;
-    },
-    close() {
-      if (closed) return;
-      closed = true;
-      sender.close();
-      for (const reader of readers) reader.close();
-      libc?.close();
-    },
-  };
+  return new UdpSockets(options, libc, await openSender(options, libc));
 };
+
+class UdpSockets implements DatagramSocket {
+  readonly #options: SocketOptions;
+  readonly #libc: Libc | undefined;
+  readonly #sender: Sender;
+  readonly #readers = new Set<Reader>();
+  /** Where those who read what waits put it, in turn. */
+  readonly #waiting = new Uint8Array(LARGEST_DATAGRAM);
+  #receiveBuffer = Infinity;
+  #sentInTurn = 0;
+  #turn: Promise<void> | undefined;
+  #warned = false;
+  #closed = false;
+
+  constructor(options: SocketOptions, libc: Libc | undefined, sender: Sender) {
+    this.#options = options;
+    this.#libc = libc;
+    this.#sender = sender;
+    if (options.own) this.#hearOwn(options.own);
+  }
+
+  send(bytes: Uint8Array, to: Target): Promise<void> {
+    return this.#sender.send(bytes, to);
+  }
+
+  async sendAll(datagrams: readonly Uint8Array[], to: Target): Promise<void> {
+    await this.#sender.sendAll(datagrams, to);
+    if ((this.#sentInTurn += datagrams.length) >= SENT_PER_TURN) await this.#readBetween();
+    else if (datagrams.length < FLOOD) await this.#nextTurn();
+  }
+
+  receiveBuffer(): number {
+    return this.#receiveBuffer;
+  }
+
+  async join(group: Target, events: SocketEvents): Promise<() => void> {
+    const prepare = (socket: Deno.DatagramConn) => {
+      this.#raiseBuffer(socket);
+      this.#muteEcho(socket, events);
+    };
+    const { interfaceAddress } = this.#options;
+    const reader = this.#read(() => openMember(group, interfaceAddress, prepare), events);
+    const leave = () => {
+      this.#readers.delete(reader);
+      reader.close();
+    };
+    try {
+      await reader.open();
+    } catch (cause) {
+      leave();
+      throw cause;
+    }
+    void reader.run();
+    return leave;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#sender.close();
+    for (const reader of this.#readers) reader.close();
+    this.#libc?.close();
+  }
+
+  #hearOwn({ port, datagram }: NonNullable<SocketOptions["own"]>): void {
+    const { interfaceAddress, error } = this.#options;
+    // deno-lint-ignore require-await -- opened like a membership, which takes time
+    const open = async () => bind(interfaceAddress, port);
+    void this.#read(open, { datagram, error: unlessTaken(error) }).run();
+  }
+
+  #read(open: () => Promise<Deno.DatagramConn>, events: SocketEvents): Reader {
+    const libc = this.#libc;
+    const drainOf = (socket: Deno.DatagramConn) =>
+      libc && Drain.of(libc, addressOf(socket), this.#waiting);
+    const reader = new Reader(open, drainOf, events);
+    if (this.#closed) reader.close();
+    else this.#readers.add(reader);
+    return reader;
+  }
+
+  #raiseBuffer(socket: Deno.DatagramConn): void {
+    const granted = raiseReceiveBuffer(addressOf(socket));
+    this.#receiveBuffer = Math.min(this.#receiveBuffer, bufferBytes(granted));
+    const advice = bufferAdvice(granted);
+    if (advice === undefined || this.#warned) return;
+    this.#warned = true;
+    this.#options.warn?.(`receive buffer ${advice.says}; mend it with: ${advice.mend}`);
+  }
+
+  #muteEcho(socket: Deno.DatagramConn, { echo }: SocketEvents): void {
+    if (!this.#libc || !echo) return;
+    const fd = descriptorOf(this.#libc, addressOf(socket));
+    if (fd !== undefined) dropEcho(this.#libc, fd, echo);
+  }
+
+  async #readBetween(): Promise<void> {
+    this.#sentInTurn = 0;
+    await this.#nextTurn();
+    for (const reader of this.#readers) reader.readWaiting();
+  }
+
+  #nextTurn(): Promise<void> {
+    return this.#turn ??= setImmediate().then(() => {
+      this.#turn = undefined;
+    });
+  }
+}
 
 function bind(
   hostname: string,

@@ -10,7 +10,10 @@ export function lossyUdp(drop: (bytes: Uint8Array) => boolean): OpenSocket {
   return async (options) => {
     const socket = await openUdp(options);
     return {
-      ...socket,
+      send: (bytes, to) => socket.send(bytes, to),
+      sendAll: (datagrams, to) => socket.sendAll(datagrams, to),
+      receiveBuffer: () => socket.receiveBuffer(),
+      close: () => socket.close(),
       join: (group, events) =>
         socket.join(group, {
           ...events,
