@@ -62,15 +62,15 @@ export const send = defineCommand(
       const sent = await sendAll(backbone, { size, rate, count }, end);
       const elapsed_s = Math.round(performance.now() - startMs) / 1000;
       await farewell(backbone);
-      const naks = counted(backbone, "naks_received"), repairs = counted(backbone, "rdata_sent");
-      const messages_per_s = elapsed_s > 0 ? Math.round(sent / elapsed_s) : 0;
-      const report = { sent, bytes: sent * size, naks, repairs, elapsed_s, messages_per_s };
-      terminal.out(
-        json
-          ? `${JSON.stringify(report)}\n`
-          : `${sent} messages of ${size} bytes in ${elapsed_s} s, ` +
-            `${messages_per_s} a second; ${naks} NAKs heard, ${repairs} repairs sent\n`,
-      );
+      const report = {
+        sent,
+        bytes: sent * size,
+        naks: counted(backbone, "naks_received"),
+        repairs: counted(backbone, "rdata_sent"),
+        elapsed_s,
+        messages_per_s: elapsed_s > 0 ? Math.round(sent / elapsed_s) : 0,
+      };
+      terminal.out(json ? `${JSON.stringify(report)}\n` : inWords(report));
     } finally {
       await backbone.close();
     }
@@ -109,6 +109,21 @@ async function farewell(backbone: Backbone): Promise<void> {
     asked = naks();
     await setTimeout(FAREWELL_MS.quiet);
   }
+}
+
+/** What was sent, and what was asked for again. */
+interface Report {
+  readonly sent: number;
+  readonly bytes: number;
+  readonly naks: number;
+  readonly repairs: number;
+  readonly elapsed_s: number;
+  readonly messages_per_s: number;
+}
+
+function inWords({ sent, bytes, naks, repairs, elapsed_s, messages_per_s }: Report): string {
+  return `${sent} messages (${bytes} bytes) in ${elapsed_s} s, ${messages_per_s} a second; ` +
+    `${naks} NAKs heard, ${repairs} repairs sent\n`;
 }
 
 function counted(backbone: Backbone, name: CounterName): number {
