@@ -17,6 +17,7 @@ import { Cluster } from "./cluster.ts";
 import { Groups } from "./groups.ts";
 import { CONTROL, Intake } from "./intake.ts";
 import { Interest } from "./interest.ts";
+import { KeyWatch } from "./key_watch.ts";
 import { Logs, type LogsOptions } from "./logs.ts";
 import { Company } from "./machines/company.ts";
 import { Rate } from "./machines/rate.ts";
@@ -183,6 +184,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
       inView: (peers) => {
         company.inView(peers.length, clock.nowMs());
         cluster.follow();
+        keyWatch.look();
         registry?.follow(peers.map(tableVersion));
       },
       log,
@@ -209,6 +211,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   const intake = new Intake(handed);
   const warn = (advice: string) => log("warn", advice);
   const backbone = own(await open({ ...options, origin: node.origin, warn }, intake));
+  const keyWatch = new KeyWatch(backbone, log);
   const groups = own(
     new Groups({
       backbone,

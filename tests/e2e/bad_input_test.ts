@@ -160,11 +160,42 @@ Deno.test("nobody without the key is a custodian, whatever it announces: its gro
       const refused = "backbone_dropped_unauthenticated_total";
       await eventually(async () => await metric(node, refused) > 3, "the packets to be refused");
       assert.equal(await metric(node, "relay_peers"), 0);
+      await said(node, /warn .*packets without the group key are dropped: has a node none/);
       const { status, error } = await publish(node, "x", "?ack=replicated");
       assert.deepEqual([status, error.code], [503, "not_replicated"]);
     });
   } finally {
     await Deno.remove(key);
+  }
+});
+
+Deno.test("nodes of different keys, or one without: each says so, and is as if alone", async () => {
+  const dir = await Deno.makeTempDir(), groupPort = freeGroupPort();
+  const keyFile = async (name: string, text: string) => {
+    await Deno.writeTextFile(`${dir}/${name}`, text);
+    return ["--group-key-file", `${dir}/${name}`];
+  };
+  const one = await keyFile("one", `1:${"ab".repeat(32)}`);
+  const same = await keyFile("same", `1:${"cd".repeat(32)}`);
+  const other = await keyFile("other", `2:${"ab".repeat(32)}`);
+  const starts = [one, same, other, []].map((flags) => startNode(...args(groupPort, ...flags)));
+  try {
+    await withNodes(starts, async (...nodes) => {
+      const [a, b, c, none] = nodes;
+      assert.ok(a && b && c && none);
+      await said(none, /warn .*others on the LAN have a group key and this relay has none/);
+      for (const node of [a, b, c]) {
+        await said(node, /warn .*packets without the group key are dropped/);
+        await said(node, /warn .*packets of another group key are dropped|is another are dropped/);
+      }
+      await said(a, /warn .*the same number and is another are dropped/);
+      for (const node of nodes) {
+        assert.equal(await metric(node, "relay_peers"), 0);
+        assert.equal((await publish(node, "x")).ack, "accepted");
+      }
+    });
+  } finally {
+    await Deno.remove(dir, { recursive: true });
   }
 });
 
