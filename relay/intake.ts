@@ -10,7 +10,7 @@ import type { Logs } from "./logs.ts";
 import type { Peer } from "./machines/membership.ts";
 import type { Origins } from "./origins.ts";
 import { decodeAnnouncement } from "./protocol/announcement.ts";
-import { decodeMessage } from "./protocol/codec.ts";
+import { decodeMessage, Names } from "./protocol/codec.ts";
 import type { AgedMessage } from "./protocol/log/catch_up.ts";
 import type { Message } from "./protocol/message.ts";
 import type { RelayLog } from "./relay.ts";
@@ -62,6 +62,7 @@ export class Intake implements BackboneEvents {
     unrepaired: 0,
   };
   readonly #options: IntakeOptions;
+  readonly #names = new Names();
   /** Of which relays packets were given up just now, and when. */
   readonly #lostMs = new Map<string, number>();
   #complainAgainMs = -Infinity;
@@ -111,7 +112,7 @@ export class Intake implements BackboneEvents {
 
   #message(origin: string, payload: Uint8Array): void {
     if (!this.#isBelated(origin)) this.#options.announcer.alive(origin);
-    this.#append(decodeMessage(payload), 0);
+    this.#append(decodeMessage(payload, this.#names), 0);
   }
 
   #append(message: Message, ageMs: number): void {

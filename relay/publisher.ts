@@ -165,17 +165,14 @@ export class Publisher {
     const { origin, region, wallMs } = this.#options;
     const { channel, data, event, key } = draft;
     const after = this.#after(slot, draft, stated);
+    const seq = (this.#seqs.get(slot) ?? 0) + 1;
+    const message = { slot, origin, seq, channel, data, timeMs: wallMs(), region };
+    if (event === undefined && key === undefined && !after?.size) return message;
     return {
-      slot,
-      origin,
-      seq: (this.#seqs.get(slot) ?? 0) + 1,
-      channel,
-      data,
-      timeMs: wallMs(),
-      region,
+      ...message,
       ...(event === undefined ? {} : { event }),
       ...(key === undefined ? {} : { key }),
-      ...(after === undefined || after.size === 0 ? {} : { after }),
+      ...(after?.size ? { after } : {}),
     };
   }
 

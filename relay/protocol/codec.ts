@@ -78,10 +78,10 @@ export function writeMessage(writer: WireWriter, message: Message): void {
 }
 
 /** Decodes a message and checks it as if a stranger had sent it. @throws {DecodeError} */
-export function decodeMessage(bytes: Uint8Array): Message {
+export function decodeMessage(bytes: Uint8Array, names?: Names): Message {
   return decoding("a message", () => {
     if (bytes.length > MAX_MESSAGE_BYTES) throw new DecodeError("it is too large");
-    const draft = new MessageDraft();
+    const draft = new MessageDraft(names);
     const reader = new WireReader(bytes);
     reader.fields((tag) => draft.read(tag, reader));
     return draft.finish();
@@ -95,8 +95,28 @@ export function readMessage(reader: WireReader): Message {
   return draft.finish();
 }
 
+/** Names beyond which all are forgotten: nobody can fill the memory with them. */
+const MAX_NAMES = 256;
+
+/** What most messages have in common, so that those who keep many keep it once: origins and regions. */
+export class Names {
+  readonly #names = new Map<string, string>();
+
+  /** The same text, by the object that was seen first. */
+  same(name: string): string {
+    const known = this.#names.get(name);
+    if (known !== undefined) return known;
+    if (this.#names.size >= MAX_NAMES) this.#names.clear();
+    this.#names.set(name, name);
+    return name;
+  }
+}
+
+type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
+
 /** A message while its fields come in, in any order. */
 class MessageDraft {
+  readonly #names: Names | undefined;
   #slot = 0;
   #origin: Origin | undefined;
   #seq = 0;
@@ -107,6 +127,10 @@ class MessageDraft {
   #after: Map<Origin, Seq> | undefined;
   #key: string | undefined;
   #region = "";
+
+  constructor(names?: Names) {
+    this.#names = names;
+  }
 
   read(tag: number, reader: WireReader): void {
     switch (tag) {
@@ -159,17 +183,20 @@ class MessageDraft {
     if (this.#region !== "" && !isName(this.#region, MAX_NAME_BYTES)) {
       throw new DecodeError("its region has control characters");
     }
-    return {
+    const names = this.#names;
+    const message: Mutable<Message> = {
       slot: this.#slot,
-      origin: this.#origin,
+      origin: names?.same(this.#origin) ?? this.#origin,
       seq: this.#seq,
       channel: this.#channel,
       data: this.#data,
       timeMs: this.#timeMs,
-      region: this.#region,
-      ...(this.#event !== undefined && { event: this.#event }),
-      ...(this.#after && { after: this.#after }),
-      ...(this.#key !== undefined && { key: this.#key }),
+      region: names?.same(this.#region) ?? this.#region,
     };
+    // Most have none of these: an object that may have them is larger.
+    if (this.#event !== undefined) message.event = this.#event;
+    if (this.#after) message.after = this.#after;
+    if (this.#key !== undefined) message.key = this.#key;
+    return message;
   }
 }

@@ -124,15 +124,15 @@ export class WireReader extends PbfReader {
   }
 }
 
-/** `bytes[from, to)` as text if all of them are ASCII. */
+/** `bytes[from, to)` as text if all of them are ASCII: made in one step, as text that was joined takes many times its length. */
 function asciiText(bytes: Uint8Array, from: number, to: number): string | undefined {
-  let text = "";
+  const codes: number[] = [];
   for (let at = from; at < to; at++) {
     const byte = bytes[at] ?? 0;
     if (byte > 0x7f) return undefined;
-    text += String.fromCharCode(byte);
+    codes.push(byte);
   }
-  return text;
+  return String.fromCharCode(...codes);
 }
 
 /** Writes the fields of one Protobuf message. */

@@ -22,7 +22,8 @@ export class Channel {
   readers = 0;
   #floors: Map<Origin, Seq> | undefined;
   #count = 0;
-  #byAge: AgeQueue | undefined;
+  /** One as it is, several by age. */
+  #retained: Entry | AgeQueue | undefined;
   /** By idempotency key, the first message retained that carries it. */
   #keyed: Map<string, Entry> | undefined;
   #live: Set<LogReader> | undefined;
@@ -49,16 +50,24 @@ export class Channel {
   }
 
   get oldest(): Entry | undefined {
-    return this.#byAge?.peek();
+    return this.#retained instanceof AgeQueue ? this.#retained.peek() : this.#retained;
   }
 
   retain(entry: Entry): void {
-    this.#byAge ??= new AgeQueue();
-    this.#byAge.push(entry, ++this.#count);
+    if (++this.#count === 1) this.#retained = entry;
+    else this.#queue().push(entry, this.#count);
     const key = entry.message?.key;
     if (key === undefined) return;
     this.#keyed ??= new Map();
     if (!this.#keyed.has(key)) this.#keyed.set(key, entry);
+  }
+
+  #queue(): AgeQueue {
+    const retained = this.#retained;
+    if (retained instanceof AgeQueue) return retained;
+    const queue = this.#retained = new AgeQueue();
+    if (retained) queue.push(retained, 1);
+    return queue;
   }
 
   /** The first message retained that carries an idempotency key. */
@@ -69,7 +78,7 @@ export class Channel {
 
   /** One of its messages was dropped. */
   release({ origin, seq, key }: Message): void {
-    this.#count--;
+    if (--this.#count === 0) this.#retained = undefined;
     if (key !== undefined) {
       const first = this.#keyed?.get(key);
       if (first?.origin === origin && first.seq === seq) this.#keyed?.delete(key);

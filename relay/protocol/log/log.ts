@@ -19,6 +19,7 @@ import { Retention } from "./retention.ts";
 import { Tail } from "./tail.ts";
 import {
   type Entry,
+  firstOf,
   lostEntry,
   messageEntry,
   skipEntry,
@@ -351,10 +352,10 @@ export class SlotLog {
       this.#marks.keep(message, atMs);
       return "delivered";
     }
-    const before = lostEntry({ origin, from: mark.from, to: seq - 1 }, mark.atMs);
+    const before = lostEntry({ origin, from: firstOf(mark), to: seq - 1 }, mark.atMs);
     const behind = lostEntry({ origin, from: seq + 1, to: mark.seq }, mark.atMs);
     const entries = [before, messageEntry(message, atMs), behind];
-    const filled = entries.filter((entry) => entry.from <= entry.seq);
+    const filled = entries.filter((entry) => firstOf(entry) <= entry.seq);
     this.#retention.remove(mark);
     this.#tail.renumber(this.#timeline.replace(index, filled));
     for (const entry of filled) this.#retention.add(entry);

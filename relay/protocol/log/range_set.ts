@@ -90,44 +90,46 @@ export class RangeSet implements Iterable<Span> {
   }
 }
 
-/** Range sets by origin; an origin without one has an empty one. */
+/** Range sets by origin; an origin without one has an empty one. Most logs never have any. */
 export class RangeSets {
-  readonly #sets = new Map<string, RangeSet>();
+  #sets: Map<string, RangeSet> | undefined;
 
   get isEmpty(): boolean {
-    return this.#sets.size === 0;
+    return this.#sets === undefined;
   }
 
   /** The origins that have something. */
-  origins(): IterableIterator<string> {
-    return this.#sets.keys();
+  origins(): Iterable<string> {
+    return this.#sets?.keys() ?? [];
   }
 
   of(origin: string): RangeSet | undefined {
-    return this.#sets.get(origin);
+    return this.#sets?.get(origin);
   }
 
   add(origin: string, from: Seq, to: Seq): void {
     if (from > to) return;
+    this.#sets ??= new Map();
     let set = this.#sets.get(origin);
     if (!set) this.#sets.set(origin, set = new RangeSet());
     set.add(from, to);
   }
 
   delete(origin: string, from: Seq, to: Seq): void {
-    const set = this.#sets.get(origin);
+    const set = this.of(origin);
     if (!set) return;
     set.delete(from, to);
-    if (set.isEmpty) this.#sets.delete(origin);
+    if (set.isEmpty) this.forget(origin);
   }
 
   forget(origin: string): void {
-    this.#sets.delete(origin);
+    this.#sets?.delete(origin);
+    if (this.#sets?.size === 0) this.#sets = undefined;
   }
 
   /** Everything, as ranges. */
   *ranges(): Generator<{ origin: string; from: Seq; to: Seq }> {
-    for (const [origin, set] of this.#sets) {
+    for (const [origin, set] of this.#sets ?? []) {
       for (const { from, to } of set) yield { origin, from, to };
     }
   }

@@ -10,7 +10,7 @@ import type { Channel } from "./channels.ts";
 import { MessageAt, type Place } from "./place.ts";
 import type { Start } from "./start.ts";
 import type { Tail } from "./tail.ts";
-import { type Entry, pass, type Renumber } from "./timeline.ts";
+import { type Entry, firstOf, pass, type Renumber } from "./timeline.ts";
 
 /**
  * Takes one event, at once. False: it was taken, but no more until {@link Reader.resume} is called after this answer.
@@ -214,14 +214,19 @@ export class LogReader implements Reader {
     const missing: Range[] = [];
     for (let entry: Entry | undefined = first; entry?.kind === "lost";) {
       pass(walk.vector, entry);
-      addUncovered(missing, { origin: entry.origin, from: entry.from, to: entry.seq }, walk.filter);
+      addUncovered(
+        missing,
+        { origin: entry.origin, from: firstOf(entry), to: entry.seq },
+        walk.filter,
+      );
       entry = walk.index < index ? timeline.at(walk.index) : undefined;
       if (entry?.kind === "lost") walk.index++;
     }
     if (missing.length > 0) this.#queueAll(walk, "lost", missing);
   }
 
-  #readUnmet(walk: Walk, { origin, from, channel, missing = [] }: Entry): void {
+  #readUnmet(walk: Walk, { origin, gap }: Entry): void {
+    const { from = 0, channel, missing = [] } = gap ?? {};
     if (channel === undefined || !this.#channels.has(channel)) return;
     if ((walk.filter?.get(origin) ?? 0) >= from) return;
     const lacking: Range[] = [];

@@ -9,7 +9,7 @@ import { AgeQueue } from "./age_queue.ts";
 import type { Channel, Channels } from "./channels.ts";
 import type { Marks } from "./marks.ts";
 import type { Tail } from "./tail.ts";
-import type { Entry, Timeline } from "./timeline.ts";
+import { type Entry, entryBytes, firstOf, type Timeline } from "./timeline.ts";
 
 /** The parts of the log that dropping an entry concerns. */
 export interface RetentionParts {
@@ -20,7 +20,7 @@ export interface RetentionParts {
 }
 
 /** What the state of a channel takes, roughly, while it retains something: with tiny messages, more than they do. */
-const CHANNEL_BYTES = 300;
+const CHANNEL_BYTES = 200;
 
 export class Retention {
   readonly #parts: RetentionParts;
@@ -48,7 +48,7 @@ export class Retention {
 
   /** Counts an entry that was put into the timeline. */
   add(entry: Entry): void {
-    this.#bytes += entry.bytes;
+    this.#bytes += entryBytes(entry);
     this.#byAge.push(entry, ++this.#count);
     if (!entry.message) return;
     const channel = this.#parts.channels.of(entry.message.channel);
@@ -93,12 +93,12 @@ export class Retention {
   /** A floor says to whoever has not read the entry that it is gone. */
   #drop(entry: Entry): void {
     const { timeline, channels, marks, tail } = this.#parts;
-    const { kind, origin, from, seq, message } = entry;
+    const { kind, origin, seq, message } = entry;
     this.#uncount(entry);
     timeline.drop(entry);
     if (kind === "unmet") return;
     if (kind === "lost") {
-      marks.unmark({ origin, from, to: seq });
+      marks.unmark({ origin, from: firstOf(entry), to: seq });
       channels.raiseAll(origin, seq);
     }
     if (message) this.#release(message);
@@ -111,9 +111,9 @@ export class Retention {
     channels.release(message);
   }
 
-  #uncount({ bytes }: Entry): void {
+  #uncount(entry: Entry): void {
     this.#count--;
-    this.#bytes -= bytes;
+    this.#bytes -= entryBytes(entry);
   }
 
   #tidy(): void {

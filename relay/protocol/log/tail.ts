@@ -177,9 +177,10 @@ export class Tail {
 
   /** A gap is rare: those whom it concerns read it as if they lagged. */
   #stepGap(entry: Entry): void {
-    const concerned = entry.channel === undefined
+    const { channel } = entry.gap ?? {};
+    const concerned = channel === undefined
       ? this.#liveReaders()
-      : this.channels.get(entry.channel)?.live() ?? [];
+      : this.channels.get(channel)?.live() ?? [];
     for (const reader of concerned) reader.lag();
     this.#show(entry);
     if (entry.kind === "lost") {

@@ -13,19 +13,23 @@ import type { Message, Origin, Range, Seq, Vector } from "../message.ts";
 export interface Entry {
   kind: "message" | "lost" | "unmet" | "skip";
   readonly origin: Origin;
-  /** The first it is about: of a mark its first, of `unmet` the message that follows. */
-  readonly from: Seq;
   /** Where the vector of `origin` stands after it; 0 for `unmet`, which moves none. */
   seq: Seq;
-  /** When it arrived in the LAN, in monotonic milliseconds. */
+  /** When it arrived in the LAN, in monotonic milliseconds: whole ones, which take no memory of their own. */
   readonly atMs: number;
-  /** What it counts against the bound of the process. */
-  readonly bytes: number;
   /** Only of a message. */
   message: Message | undefined;
+  /** Only of `lost` and `unmet`. */
+  readonly gap: Gap | undefined;
+}
+
+/** What an entry that is no message is about. */
+export interface Gap {
+  /** The first: of a mark its first, of `unmet` the message that follows. */
+  readonly from: Seq;
   /** Only of `unmet`: in whose stream, and what is missing. */
-  readonly channel: string | undefined;
-  readonly missing: readonly Range[] | undefined;
+  readonly channel?: string;
+  readonly missing?: readonly Range[];
 }
 
 /** A message and when it arrived in the LAN, in monotonic milliseconds. */
@@ -35,48 +39,51 @@ export interface Stored {
 }
 
 /** What an entry, its message and its places in tables take beside the data, roughly. */
-const ENTRY_BYTES = 400;
+const ENTRY_BYTES = 300;
 
 /** What a message counts against the bound of the process. */
 export function bytesOf({ channel, data }: Message): number {
   return ENTRY_BYTES + channel.length + data.length;
 }
 
+/** What an entry that is retained counts against the bound of the process. */
+export function entryBytes({ message }: Entry): number {
+  return message ? bytesOf(message) : ENTRY_BYTES;
+}
+
 export function messageEntry(message: Message, atMs: number): Entry {
   const { origin, seq } = message;
-  const bytes = bytesOf(message);
-  return entry({ kind: "message", origin, from: seq, seq, atMs, bytes, message });
+  return entry("message", origin, seq, atMs, message);
 }
 
 export function lostEntry({ origin, from, to }: Range, atMs: number): Entry {
-  return entry({ kind: "lost", origin, from, seq: to, atMs, bytes: ENTRY_BYTES });
+  return entry("lost", origin, to, atMs, undefined, { from });
 }
 
 export function unmetEntry(message: Message, missing: readonly Range[], atMs: number): Entry {
-  const { origin, channel } = message;
-  return entry({
-    kind: "unmet",
-    origin,
-    from: message.seq,
-    seq: 0,
-    atMs,
-    bytes: ENTRY_BYTES,
-    channel,
-    missing,
-  });
+  const { origin, seq, channel } = message;
+  return entry("unmet", origin, 0, atMs, undefined, { from: seq, channel, missing });
 }
 
 export function skipEntry(origin: Origin, seq: Seq): Entry {
-  return entry({ kind: "skip", origin, from: seq, seq, atMs: 0, bytes: 0 });
+  return entry("skip", origin, seq, 0);
 }
 
 /** All entries have one shape: the walk over them is the inner loop of every resume. */
 function entry(
-  { kind, origin, from, seq, atMs, bytes, message, channel, missing }:
-    & Pick<Entry, "kind" | "origin" | "from" | "seq" | "atMs" | "bytes">
-    & Partial<Entry>,
+  kind: Entry["kind"],
+  origin: Origin,
+  seq: Seq,
+  atMs: number,
+  message?: Message,
+  gap?: Gap,
 ): Entry {
-  return { kind, origin, from, seq, atMs, bytes, message, channel, missing };
+  return { kind, origin, seq, atMs: Math.floor(atMs), message, gap };
+}
+
+/** The first seq that an entry is about. */
+export function firstOf({ seq, gap }: Entry): Seq {
+  return gap?.from ?? seq;
 }
 
 /** Moves `vector` over an entry. */
@@ -151,7 +158,7 @@ export class Timeline {
     for (let index = this.end - 1; index >= this.#start; index--) {
       const entry = this.at(index);
       if (entry?.kind !== "lost" || entry.origin !== origin) continue;
-      if (entry.from <= seq && seq <= entry.seq) return index;
+      if (firstOf(entry) <= seq && seq <= entry.seq) return index;
     }
     return undefined;
   }

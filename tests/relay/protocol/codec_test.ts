@@ -5,6 +5,7 @@ import {
   encodeMessage,
   MAX_MESSAGE_BYTES,
   MessageEncoder,
+  Names,
 } from "../../../relay/protocol/codec.ts";
 import { MAX_DATA_BYTES } from "../../../relay/protocol/data.ts";
 import type { Message } from "../../../relay/protocol/message.ts";
@@ -51,6 +52,14 @@ Deno.test("messages that share memory stay as they are, however large the next o
   const encoded = messages.map((message) => encoder.encode(message));
   for (const [i, message] of messages.entries()) {
     assert.deepEqual(encoded[i], encodeMessage(message), `message ${i}`);
+  }
+});
+
+Deno.test("messages decoded with names in common are the same, however many names there are", () => {
+  const random = seededRandom(1), names = new Names();
+  for (let n = 0; n < 1000; n++) {
+    const message = { ...randomMessage(random), region: `region ${n}` };
+    assert.deepEqual(decodeMessage(encodeMessage(message), names), message);
   }
 });
 
