@@ -152,10 +152,11 @@ Deno.test("what a peer is known to have is told again when it hears the group an
   a.publish("news");
   exchange(a, b);
   exchange(a, b);
+  assert.deepEqual(exchange(a, b), [0, 0]);
   b.hears = [];
   exchange(a, b);
   b.hears = all;
-  exchange(a, b);
+  assert.equal(exchange(a, b)[0], 1);
   assert.deepEqual(exchange(a, b), [0, 0]);
   a.machine.forget(b.origin);
   assert.equal(a.request(b).entries.length, 1);
