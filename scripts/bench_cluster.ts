@@ -1,25 +1,44 @@
 /**
- * `deno task bench:cluster [--json]`: what a cluster costs. Two nodes on loopback, processes of their own.
+ * `deno task bench:cluster [--json]`: a cluster beside Socket.IO with its Redis adapter, in the same run and on the same
+ * hosts: network namespaces when root, else loopback.
+ *
+ * Two servers of each, processes of their own: published at the one by POST, subscribed at the other by WebSocket. Then
+ * what waiting for a second node costs, what more nodes that hear it cost a publisher, and what channels cost in memory.
+ * Socket.IO comes from npm into a temporary folder; without npm, Node or Redis it is left out.
  *
  * @module
  */
-import { freeGroupPort, type ServerProcess, startNode } from "../tests/support/node_process.ts";
-import { type LevelFigures, measureLevels } from "./bench/levels.ts";
+import { report } from "./bench/cluster_report.ts";
+import type { BenchPlan, ClusterFigures } from "./bench/cluster_program.ts";
+import { loopback } from "./bench/loopback.ts";
+import { installSocketIo } from "./bench/socket_io.ts";
+import type { Place } from "../tests/interop/peers.ts";
+import { canOpenLabs, Lab } from "./lan/lab.ts";
 
-/** Milliseconds that `replicated` may cost over `accepted` at p50. */
-const LEVEL_AIM_MS = 1;
+const PROGRAM = new URL("bench/cluster_program.ts", import.meta.url).pathname;
+/** One to measure from, a publisher, and eight that hear it. */
+const HOSTS = 10;
 
-function report(levels: LevelFigures): string {
-  const ms = (value: number) => value.toFixed(3).padStart(10);
-  const { accepted_p50_ms, replicated_p50_ms, accepted_p99_ms, replicated_p99_ms } = levels;
-  return [
-    "from a POST to its answer, ms  p50       p99",
-    `accepted              ${ms(accepted_p50_ms)}${ms(accepted_p99_ms)}`,
-    `replicated            ${ms(replicated_p50_ms)}${ms(replicated_p99_ms)}`,
-    `replicated costs      ${
-      ms(replicated_p50_ms - accepted_p50_ms)
-    }  aim < ${LEVEL_AIM_MS} at p50`,
-  ].join("\n");
+/** Measures on hosts of a lab, or here. */
+async function measure(socketIo: readonly string[] | undefined): Promise<ClusterFigures> {
+  const peer = socketIo ? { socketIo } : {};
+  if (!canOpenLabs()) return await runAt(loopback, { hosts: [], ...peer });
+  await using lab = await Lab.open(HOSTS);
+  const [first] = lab.hosts, hosts = lab.hosts.map(({ options }) => options);
+  if (!first) throw new Error("a lab has hosts");
+  return await runAt(first, { hosts, ...peer });
+}
+
+/** @throws {Error} if it fails; why stands on standard error. */
+async function runAt(
+  place: Pick<Place, "spawn">,
+  plan: BenchPlan,
+): Promise<ClusterFigures> {
+  const command = [Deno.execPath(), "run", "-A", PROGRAM, JSON.stringify(plan)];
+  const child = place.spawn(command, { stdin: "null", stdout: "piped", stderr: "inherit" });
+  const { success, stdout } = await child.output();
+  if (!success) throw new Error("the bench ended before its end");
+  return JSON.parse(new TextDecoder().decode(stdout));
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -29,15 +48,17 @@ async function main(args: readonly string[]): Promise<number> {
     console.error(`unknown argument ${unknown}; usage: deno task bench:cluster [--json]`);
     return 2;
   }
-  const nodes: ServerProcess[] = [];
-  const cluster = ["dev", "--port", "0", "--group-port", String(freeGroupPort())];
+  const folder = await Deno.makeTempDir({ prefix: "groundwave-bench-" });
   try {
-    nodes.push(await startNode(...cluster), await startNode(...cluster));
-    const levels = await measureLevels(nodes[0]?.url.replace("localhost", "127.0.0.1") ?? "");
-    console.log(json ? JSON.stringify({ levels }) : report(levels));
+    const socketIo = await installSocketIo(folder).catch((error) => {
+      console.error(`without Socket.IO: ${error instanceof Error ? error.message : error}`);
+      return undefined;
+    });
+    const figures = await measure(socketIo);
+    console.log(json ? JSON.stringify(figures) : report(figures));
     return 0;
   } finally {
-    await Promise.all(nodes.map((node) => node.end("SIGKILL")));
+    await Deno.remove(folder, { recursive: true });
   }
 }
 

@@ -18,11 +18,12 @@ export class Publisher {
     this.#head = head;
   }
 
-  static async open(url: URL): Promise<Publisher> {
+  /** @param type of the bodies. */
+  static async open(url: URL, type = "text/plain"): Promise<Publisher> {
     const connection = await Deno.connect({ hostname: url.hostname, port: Number(url.port) });
     connection.setNoDelay(true);
     const head = `POST ${url.pathname}${url.search} HTTP/1.1\r\nHost: ${url.host}\r\n` +
-      "Content-Type: text/plain\r\nContent-Length: ";
+      `Content-Type: ${type}\r\nContent-Length: `;
     return new Publisher(connection, head);
   }
 

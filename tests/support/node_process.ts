@@ -25,15 +25,24 @@ export function startNode(...args: string[]): Promise<ServerProcess> {
 }
 
 /** Runs a script of the repository that prints its URL once it listens. */
-export async function startServer(script: string, ...args: string[]): Promise<ServerProcess> {
-  const child = new Deno.Command(Deno.execPath(), {
+export function startServer(script: string, ...args: string[]): Promise<ServerProcess> {
+  return watchServer(script, new Deno.Command(...denoRun(script, ...args)).spawn());
+}
+
+/** The program and options that run a script of the repository, its output to be read. */
+export function denoRun(script: string, ...args: string[]): [string, Deno.CommandOptions] {
+  return [Deno.execPath(), {
     args: ["run", "-A", "--no-prompt", ROOT + script, ...args],
     cwd: ROOT,
     env: { NO_COLOR: "1" },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
-  }).spawn();
+  }];
+}
+
+/** Resolves once a child process, whose output is piped, has printed its URL. @throws {Error} with what it wrote instead. */
+export async function watchServer(name: string, child: Deno.ChildProcess): Promise<ServerProcess> {
   const written = { out: "", err: "" }, listening = Promise.withResolvers<string>();
   const collect = async (from: ReadableStream<Uint8Array>, to: keyof typeof written) => {
     for await (const text of from.pipeThrough(new TextDecoderStream())) {
@@ -45,7 +54,7 @@ export async function startServer(script: string, ...args: string[]): Promise<Se
   const output = [collect(child.stdout, "out"), collect(child.stderr, "err")];
   const ended = Promise.all([child.status, ...output]).then(([status]) => status);
   ended.then(({ code }) => {
-    listening.reject(new Error(`${script} did not listen (code ${code}):\n${written.err}`));
+    listening.reject(new Error(`${name} did not listen (code ${code}):\n${written.err}`));
   });
   const late = setTimeout(() => child.kill("SIGKILL"), START_MS);
   const url = await listening.promise.finally(() => clearTimeout(late));

@@ -1,0 +1,110 @@
+/**
+ * What a publish costs its relay, by how many others hear it: multicast leaves once, whoever hears.
+ *
+ * @module
+ */
+import { freeGroupPort, type ServerProcess } from "../../tests/support/node_process.ts";
+import type { Place } from "../../tests/interop/peers.ts";
+import { shell } from "../lan/shell.ts";
+import type { Host } from "../lan/host.ts";
+import { startNodeAt } from "./place.ts";
+import { Publisher } from "./raw_http.ts";
+import { openSocket, type RawSocket } from "./raw_socket.ts";
+
+const PER_S = 1000, MESSAGES = 6000, BYTES = 128;
+/** Spread over the groups, so that every relay keeps some of them. */
+const CHANNELS = Array.from({ length: 64 }, (_, n) => `channel${n}`);
+/** Custodians find each other and fetch what they keep within this. */
+const SETTLE_MS = 4000;
+/** Linux counts CPU time in hundredths of a second. */
+const TICK_US = 10_000;
+
+/** What one message costs its publisher. */
+export interface Growth {
+  /** Relays that hear it. */
+  readonly relays: number;
+  readonly user_cpu_us: number;
+  /** UDP datagrams; null where others share the network. */
+  readonly sent_packets: number | null;
+  readonly received_packets: number | null;
+}
+
+/** Publishes at the first place, single messages at an even rate, for subscribers at each of `relays` others. */
+export async function growth(places: readonly Place[], relays: number): Promise<Growth> {
+  const groupPort = freeGroupPort(), [first, ...others] = places.slice(0, relays + 1);
+  if (first === undefined) throw new Error("nowhere to publish");
+  const nodes: ServerProcess[] = [], sockets: RawSocket[] = [];
+  try {
+    const publisher = await startNodeAt(first, groupPort);
+    nodes.push(publisher);
+    for (const place of others) nodes.push(await startNodeAt(place, groupPort));
+    for (const { url } of nodes.slice(1)) sockets.push(await hear(url));
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    const before = costs(publisher.pid, first);
+    await publishAll(publisher.url);
+    return { relays, ...perMessage(before, costs(publisher.pid, first)) };
+  } finally {
+    for (const socket of sockets) socket.close();
+    await Promise.all(nodes.map((node) => node.end("SIGKILL")));
+  }
+}
+
+function hear(node: string): Promise<RawSocket> {
+  const query = new URLSearchParams(CHANNELS.map((channel) => ["channel", channel]));
+  return openSocket(new URL(`${reach(node)}/ws?${query}`), () => {});
+}
+
+async function publishAll(node: string): Promise<void> {
+  const publishers = await Promise.all(
+    CHANNELS.map((channel) =>
+      Publisher.open(new URL(`${reach(node)}/publish/${channel}?ack=accepted`))
+    ),
+  );
+  const startMs = performance.now(), body = "x".repeat(BYTES);
+  for (let n = 0; n < MESSAGES; n++) {
+    const waitMs = startMs + n * 1000 / PER_S - performance.now();
+    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+    await publishers[n % publishers.length]?.post(body);
+  }
+  for (const publisher of publishers) publisher.close();
+}
+
+interface Costs {
+  readonly userTicks: number;
+  readonly sent: number;
+  readonly received: number;
+  readonly isOwn: boolean;
+}
+
+/** So far: CPU of the process, packets of the place. */
+function costs(pid: number, place: Place): Costs {
+  // proc(5): after the name in parentheses, utime is the twelfth field.
+  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`).replace(/^.*\) /, "").split(" ");
+  const isOwn = "name" in place;
+  const udp = isOwn ? udpOf(place as Host) : [];
+  return {
+    userTicks: Number(stat[11]),
+    received: Number(udp[1]),
+    sent: Number(udp[4]),
+    isOwn,
+  };
+}
+
+/** The second of the lines that begin with `Udp:` has the figures: in, no port, errors, out. */
+function udpOf({ name }: Host): readonly string[] {
+  const snmp = shell(`ip netns exec ${name} cat /proc/net/snmp`);
+  return snmp.split("\n").filter((line) => line.startsWith("Udp:"))[1]?.split(" ") ?? [];
+}
+
+function perMessage(before: Costs, after: Costs): Omit<Growth, "relays"> {
+  const each = (from: number, to: number) => (to - from) / MESSAGES;
+  return {
+    user_cpu_us: each(before.userTicks, after.userTicks) * TICK_US,
+    sent_packets: after.isOwn ? each(before.sent, after.sent) : null,
+    received_packets: after.isOwn ? each(before.received, after.received) : null,
+  };
+}
+
+function reach(url: string): string {
+  return url.replace("localhost", "127.0.0.1");
+}
