@@ -1,6 +1,5 @@
 import { deepEqual, equal, ok, throws } from "node:assert/strict";
 import { drawBackoffMs } from "../../../backbone/pgm/backoff.ts";
-import { Budget } from "../../../backbone/pgm/budget.ts";
 import { Deque } from "../../../backbone/pgm/deque.ts";
 import { gsiText, parseGsi } from "../../../backbone/pgm/gsi.ts";
 import { LARGEST_TPDU } from "../../../backbone/pgm/packet.ts";
@@ -76,45 +75,6 @@ Deno.test("waits follow the measured round trip, within bounds", () => {
   for (let i = 0; i < 50; i++) trip.sample(500);
   equal(trip.waitMs, TIMING.waitMs.most);
   equal(trip.backoffMs, TIMING.backoffMs.most);
-});
-
-Deno.test("repairs keep their share of a budget that data exhausts, and data the rest", () => {
-  const budget = new Budget({ rate: 10_000_000, repairShare: 0.25, burstMs: 2 });
-  let data = 0, repairs = 0;
-  for (let ms = 0; ms < 1_000; ms++) {
-    while (budget.allowsData(ms)) {
-      budget.charge(976);
-      data++;
-    }
-    while (budget.takeRepair(976, ms)) repairs++;
-  }
-  // 2000 bytes each with what they take of a socket buffer: 5000 a second in all.
-  ok(Math.abs(data - 3_750) < 100, `${data} data`);
-  ok(Math.abs(repairs - 1_250) < 100, `${repairs} repairs`);
-});
-
-Deno.test("data has all of a budget while nothing is repaired, and a refusal says when it ends", () => {
-  const budget = new Budget({ rate: 10_000_000, repairShare: 0.25, burstMs: 2 });
-  let data = 0;
-  for (let ms = 0; ms < 1_000;) {
-    if (budget.allowsData(ms)) {
-      budget.charge(976);
-      data++;
-    } else {
-      const readyMs = budget.dataReadyMs(ms);
-      ok(readyMs > ms);
-      ms = readyMs;
-    }
-  }
-  ok(Math.abs(data - 5_000) < 100, `${data} data`);
-});
-
-Deno.test("a budget saves no more than a burst while nothing is sent", () => {
-  const budget = new Budget({ rate: 10_000_000, repairShare: 0.25, burstMs: 2 });
-  budget.allowsData(0);
-  let data = 0;
-  for (; budget.allowsData(60_000); data++) budget.charge(976);
-  ok(data <= 11, `${data} packets of 2000 bytes at once`);
 });
 
 /** Requests of a receiver that draws the middle of each back-off. */
