@@ -4,8 +4,7 @@
  * @module
  */
 import { createHmac } from "node:crypto";
-import type { Clock } from "../backbone/clock.ts";
-import type { Credentials } from "../backbone/pgm/auth_keys.ts";
+import type { BackboneOptions } from "../backbone/options.ts";
 import { newNonce } from "./new_origin.ts";
 import {
   type Answered,
@@ -36,7 +35,7 @@ export interface PeersOptions extends Omit<PeerServerOptions, "hello" | "credent
   readonly transport: PeerTransport;
   readonly node: { readonly id: string; readonly origin: string };
   /** The group's keys; absent: whoever can connect may ask. */
-  readonly credentials?: Pick<Credentials, "keys"> | undefined;
+  readonly credentials?: BackboneOptions["credentials"];
   readonly log: RelayLog;
 }
 
@@ -217,7 +216,7 @@ function as<T extends Answered["type"]>(
 }
 
 function sessionCredentials(
-  credentials: Pick<Credentials, "keys"> | undefined,
+  credentials: BackboneOptions["credentials"],
 ): SessionCredentials | undefined {
   if (!credentials) return undefined;
   const hmac: SessionCredentials["hmac"] = (secret, bytes) =>
