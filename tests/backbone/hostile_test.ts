@@ -47,6 +47,17 @@ function flood(
 const WINDOW = 6_300;
 const run = (first: number) => Array.from({ length: 63 }, (_, i) => (63 * first + i) % WINDOW);
 
+/** An SPM of one of so many sources that are not there. */
+const asking = (n: number, sources: number) =>
+  encodeSpm({ ...STREAM, gsi: 9 + n % sources }, {
+    sqn: Math.floor(n / sources),
+    trail: 0,
+    lead: 0xffff_ffff,
+    nla: 0,
+    fin: false,
+    tagged: [STREAM.gsi],
+  });
+
 /** What comes out for a byte that comes in, at most, without a key. */
 const FLOODS: [string, (n: number) => Uint8Array, perMs: number, most: number][] = [
   ["NAK lists, 1,000 a second", (n) => nak(...run(n)), 1, 125],
@@ -57,6 +68,8 @@ const FLOODS: [string, (n: number) => Uint8Array, perMs: number, most: number][]
   ["NAKs for what is gone", (n) => nak(...run(n).map((sqn) => 0xffff_0000 + sqn)), 10, 1.1],
   ["NAKs for what is to come", (n) => nak(...run(n).map((sqn) => 1e6 + sqn)), 10, 0.1],
   ["SPMRs", () => encodeSpmr(STREAM), 10, 0.1],
+  ["SPMs for ACKs, 1,000 a second", (n) => asking(n, 1), 1, 1.1],
+  ["of 200 sources, 10,000 a second", (n) => asking(n, 200), 10, 1.1],
 ];
 
 Deno.test("amplification: bytes out for a byte in, without the key and with", () => {
