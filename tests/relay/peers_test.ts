@@ -16,6 +16,7 @@ import { announcement } from "../support/announcement.ts";
 import { FramePeer } from "../support/frame_peer.ts";
 import { freePort } from "../support/free_port.ts";
 import { credentials, groupKey } from "../support/group_keys.ts";
+import { until } from "../support/relays.ts";
 import { A, B, LOG_OPTIONS, message } from "../support/slot_log.ts";
 import { VirtualClock } from "../support/virtual_clock.ts";
 
@@ -395,6 +396,22 @@ Deno.test("strangers cannot take all sessions: the oldest of too many goes", asy
     const peer = await dial();
     await peer.send(HELLO, { type: "ping", id: 1 });
     assert.deepEqual((await peer.next())?.type, "hello");
+  });
+});
+
+Deno.test("sessions are bounded, also those of peers that have said who they are", async () => {
+  await serving(async (_first, { peers }, dial) => {
+    const most = 1024, guests: FramePeer[] = [];
+    for (let n = 1; n < most; n++) {
+      const peer = await dial();
+      guests.push(peer);
+      await peer.send(HELLO);
+      assert.equal((await peer.next())?.type, "hello");
+    }
+    assert.deepEqual(await (await dial()).rest(), []);
+    assert.equal(peers.sessions.answering, most - 1);
+    for (const guest of guests) guest.close();
+    await until(() => peers.sessions.answering === 0, "all of them have ended");
   });
 });
 

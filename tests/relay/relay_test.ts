@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { openBackbone } from "../../backbone/endpoint.ts";
 import { parseCursor } from "../../relay/protocol/cursor.ts";
 import type { Relay } from "../../relay/relay.ts";
 import { slotOf } from "../../relay/protocol/slot.ts";
@@ -77,6 +78,33 @@ Deno.test("a relay that never heard a group fetches its history from a peer", ()
     assert.equal(second.recovered, true);
     await second.sink.until(2);
     assert.deepEqual(second.sink.texts, ["2", "3"]);
+  }));
+
+Deno.test("who joins a group is told where its sources stand, so that nothing is missed after what it fetched", () =>
+  withRelays(1, async ([a], lan) => {
+    assert.ok(a);
+    await publish(a, "before");
+    const starts: [string, number][] = [];
+    const b = await startTestRelay(lan, {
+      id: "late",
+      async openBackbone(options, events) {
+        const backbone = await openBackbone(options, events);
+        const startAt = backbone.startAt.bind(backbone);
+        backbone.startAt = (group, origin, position) => {
+          starts.push([origin, position]);
+          startAt(group, origin, position);
+        };
+        return backbone;
+      },
+    });
+    try {
+      await b.settled;
+      const { sink } = await follow(b, "earliest");
+      await sink.until(1);
+      assert.ok(starts.length > 0 && starts.every(([origin]) => origin === a.upstream.node.origin));
+    } finally {
+      await b.close();
+    }
   }));
 
 Deno.test("a live reader on a relay that joins late gets no history and no gap", () =>

@@ -5,7 +5,7 @@
  */
 import { systemClock } from "../../backbone/clock.ts";
 import type { OpenSocket } from "../../backbone/udp.ts";
-import { type Relay, startRelay } from "../../relay/relay.ts";
+import { type Relay, type RelayOptions, startRelay } from "../../relay/relay.ts";
 
 /** Where the relays of one test meet. */
 export interface Lan {
@@ -27,17 +27,19 @@ export function freeLan(groupCount = 4): Lan {
 /** A relay of a test's LAN. */
 export function startTestRelay(
   lan: Lan,
-  options: { readonly id?: string; readonly openSocket?: OpenSocket } = {},
+  options:
+    & { readonly id?: string; readonly openSocket?: OpenSocket }
+    & Pick<RelayOptions, "openBackbone"> = {},
 ): Promise<Relay> {
   return startRelay({
     ...lan,
-    id: options.id ?? "test",
+    id: "test",
     region: "local",
     clock: systemClock,
     random: Math.random,
     wallMs: Date.now,
     log: () => {},
-    ...(options.openSocket ? { openSocket: options.openSocket } : {}),
+    ...options,
   });
 }
 

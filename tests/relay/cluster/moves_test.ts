@@ -5,6 +5,7 @@ import { judge } from "../../support/cluster_checker.ts";
 import type { Publish } from "../../support/cluster_ledger.ts";
 import { tell } from "../../support/cluster_violation.ts";
 import { ClusterWorld } from "../../support/cluster_world.ts";
+import { metric } from "../../support/relays.ts";
 import { seeds } from "../../support/soak.ts";
 
 const SLOT = slotOf("news");
@@ -63,4 +64,22 @@ Deno.test("what is published while a slot moves is replicated, in that slot and 
     );
     assert.deepEqual([...levels], ["replicated"], `seed ${seed}`);
   }
+});
+
+Deno.test("custodians of the group that gets a slot are not ready for it until they have fetched it", async () => {
+  const world = new ClusterWorld({ seed: 1, machines: 5, stored: true });
+  await world.startAll();
+  await world.run(READY_MS);
+  world.publish(0, "news");
+  await world.run(1000);
+  const ready = () => world.machines.map(({ relay }) => relay ? metric(relay, "custody_ready") : 0);
+  const settled = ready(), fetching = new Set<number>();
+  world.tables.move(0, SLOT, 1 + world.tables.groupOf(SLOT) % 4);
+  for (let ms = 0; ms < MOVED_MS; ms += 2) {
+    await world.run(2);
+    for (const [n, groups] of ready().entries()) if (groups < (settled[n] ?? 0)) fetching.add(n);
+  }
+  assert.deepEqual([fetching.size, ready()], [2, settled]);
+  await world.run(15_000);
+  await world.close();
 });

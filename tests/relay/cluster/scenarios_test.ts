@@ -126,3 +126,16 @@ Deno.test("who is cut off is told that it is stale, and that it is fresh again",
   assert.deepEqual(said, ["opened", "stale", "fresh"]);
   await ended(world);
 });
+
+Deno.test("who hears a relay that neither hears nor answers it is told that it is stale", async () => {
+  const world = new ClusterWorld({ seed: 14, machines: 3 });
+  await world.startAll();
+  const { record } = world.subscribe(["a"], 2);
+  await world.run(15_000);
+  const heal = world.cut(2, 0);
+  await world.run(6000);
+  heal();
+  await world.run(6000);
+  assert.deepEqual(record.seen.map(({ type }) => type), ["opened", "stale", "fresh"]);
+  await ended(world);
+});
