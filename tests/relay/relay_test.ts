@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { openBackbone } from "../../backbone/endpoint.ts";
 import { parseCursor } from "../../relay/protocol/cursor.ts";
-import type { Relay } from "../../relay/relay.ts";
+import type { Relay, RelayLog } from "../../relay/relay.ts";
 import { slotOf } from "../../relay/protocol/slot.ts";
 import type { AckLevel, Start } from "../../relay/protocol/upstream.ts";
 import { freeLan, type Lan, metric, startTestRelay, until } from "../support/relays.ts";
@@ -190,13 +190,23 @@ Deno.test("`after` is cut to what exists, and fetched where a peer has it", () =
     );
   }));
 
-Deno.test("peers come into view and leave it", () =>
-  withRelays(2, async ([a, b]) => {
-    assert.ok(a && b);
-    await until(() => metric(a, "relay_peers") === 1, "a sees b");
-    await until(() => a.upstream.readiness().ready, "a is ready");
-    await b.close();
-    await until(() => metric(a, "relay_peers") === 0, "b has left");
+Deno.test("peers come into view, and say goodbye when they leave it", () =>
+  withRelays(1, async ([b], lan) => {
+    assert.ok(b);
+    const left: unknown[] = [];
+    const log: RelayLog = (_level, text, fields) => {
+      if (text === "peer left") left.push(fields?.["reason"]);
+    };
+    const a = await startTestRelay(lan, { id: "witness", log });
+    try {
+      await until(() => metric(a, "relay_peers") === 1, "a sees b");
+      await until(() => a.upstream.readiness().ready, "a is ready");
+      await b.close();
+      await until(() => metric(a, "relay_peers") === 0, "b has left");
+      assert.deepEqual(left, ["leaving"]);
+    } finally {
+      await a.close();
+    }
   }));
 
 Deno.test("channels that were only looked at cost nothing afterwards", () =>

@@ -4,7 +4,6 @@
  * @module
  */
 import { systemClock } from "../../backbone/clock.ts";
-import type { OpenSocket } from "../../backbone/udp.ts";
 import { type Relay, type RelayOptions, startRelay } from "../../relay/relay.ts";
 
 /** Where the relays of one test meet. */
@@ -27,9 +26,7 @@ export function freeLan(groupCount = 4): Lan {
 /** A relay of a test's LAN. */
 export function startTestRelay(
   lan: Lan,
-  options:
-    & { readonly id?: string; readonly openSocket?: OpenSocket }
-    & Pick<RelayOptions, "openBackbone"> = {},
+  options: Partial<Pick<RelayOptions, "id" | "openSocket" | "openBackbone" | "log">> = {},
 ): Promise<Relay> {
   return startRelay({
     ...lan,
