@@ -4,6 +4,7 @@
  * @module
  */
 import type { ClusterFigures, SystemFigures } from "./cluster_program.ts";
+import type { Growth } from "./growth.ts";
 
 interface Aim {
   readonly figure: keyof SystemFigures;
@@ -61,26 +62,30 @@ function levels({ levels }: ClusterFigures): string[] {
 
 function growth({ growth }: ClusterFigures): string[] {
   const [first] = growth;
-  const cell = (value: number | null, digits: number) =>
-    value === null ? "" : value.toFixed(digits);
+  const cell = (value: number | null, digits: number) => value?.toFixed(digits) ?? "";
   return [
-    line("at the publisher, per message", "user CPU, µs", "packets out", "packets in"),
-    ...growth.map(({ relays, user_cpu_us, sent_packets, received_packets }) =>
-      line(
+    line("at the publisher, per message", "user CPU, µs", "packets out", "packets in", "grown"),
+    ...growth.map((row) => {
+      const { relays, user_cpu_us, sent_packets, received_packets } = row;
+      return line(
         `${relays} more ${relays === 1 ? "node hears" : "nodes hear"} it`,
         cell(user_cpu_us, 0),
-        cell(sent_packets, 3),
-        cell(received_packets, 3),
-        grown(user_cpu_us, first?.user_cpu_us),
-      )
-    ),
+        cell(sent_packets, 2),
+        cell(received_packets, 2),
+        ...first && row !== first ? grown(row, first) : [],
+      );
+    }),
   ];
 }
 
-function grown(cost: number, first = NaN): string {
-  return cost === first
-    ? ""
-    : `CPU ${(cost / first).toFixed(2)} × ${verdict(cost / first < GROWTH_AIM)}`;
+/** By how much CPU and packets have grown, each with its verdict. */
+function grown(row: Growth, first: Growth): string[] {
+  const packets = ({ sent_packets, received_packets }: Growth) =>
+    (sent_packets ?? NaN) + (received_packets ?? NaN);
+  const told = (name: string, ratio: number) =>
+    `  ${name} ${ratio.toFixed(2)} × ${verdict(ratio < GROWTH_AIM)}`;
+  const cpu = told("CPU", row.user_cpu_us / first.user_cpu_us);
+  return row.sent_packets === null ? [cpu] : [cpu, told("packets", packets(row) / packets(first))];
 }
 
 function memory({ memory }: ClusterFigures): string[] {
