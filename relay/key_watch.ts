@@ -5,7 +5,15 @@
  * @module
  */
 import type { Backbone } from "../backbone/backbone.ts";
-import type { RelayLog } from "./relay.ts";
+import type { RelayLog, RelayOptions } from "./relay.ts";
+
+/** Warns that a relay without a key believes everybody, if there is a LAN to believe. */
+export function warnIfOpen(
+  { credentials, interface: address, log }: Pick<RelayOptions, "credentials" | "interface" | "log">,
+): void {
+  if (credentials || address.startsWith("127.")) return;
+  log("warn", "no group key: whoever is on the LAN can join and forge; see --group-key-file");
+}
 
 /** By the backbone's figure of what it dropped, what that means. */
 const MEANINGS: Readonly<Record<string, string>> = {

@@ -17,7 +17,7 @@ import { Cluster } from "./cluster.ts";
 import { Groups } from "./groups.ts";
 import { CONTROL, Intake } from "./intake.ts";
 import { Interest } from "./interest.ts";
-import { KeyWatch } from "./key_watch.ts";
+import { KeyWatch, warnIfOpen } from "./key_watch.ts";
 import { Logs, type LogsOptions } from "./logs.ts";
 import { Company } from "./machines/company.ts";
 import { Rate } from "./machines/rate.ts";
@@ -301,11 +301,6 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
       await running.disposeAsync();
     },
   };
-}
-
-function warnIfOpen({ credentials, interface: address, log }: RelayOptions): void {
-  if (credentials || address.startsWith("127.")) return;
-  log("warn", "no group key: whoever is on the LAN can join and forge; see --group-key-file");
 }
 
 function logsOptions(
