@@ -31,7 +31,11 @@ export async function openSocket(
       "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
   ));
-  const buffer = new Uint8Array(BUFFER_BYTES), head = await readHead(connection, buffer);
+  const buffer = new Uint8Array(BUFFER_BYTES);
+  const head = await readHead(connection, buffer).catch((error) => {
+    connection.close();
+    throw error;
+  });
   void (async () => {
     let rest: Uint8Array | undefined = head;
     while (rest) {
