@@ -64,9 +64,9 @@ const HAND_OVER_STEP_MS = 50;
 const OUT_OF_TOUCH_MS = 2500;
 
 /** {@link Cluster.follow} is due with each announcement. A relay that misses that stood still. */
-const STOOD_STILL_MS = 2.5 * MEMBERSHIP_TIMERS.announceMs;
+const STOOD_STILL_MS = 1.5 * MEMBERSHIP_TIMERS.announceMs;
 /** So long after it goes on, what it missed may not have come yet, nor have others heard of it again. */
-const WAKING_MS = 2 * MEMBERSHIP_TIMERS.announceMs;
+const WAKING_MS = 3 * MEMBERSHIP_TIMERS.announceMs;
 
 /** One relay's part in the cluster. */
 export class Cluster {
@@ -131,7 +131,8 @@ export class Cluster {
 
   /** It stood still until a moment ago, as a stopped process or machine does: others may have acted in its place. */
   get stoodStill(): boolean {
-    const nowMs = this.#options.clock.nowMs();
+    const { clock, view } = this.#options, nowMs = clock.nowMs();
+    if (view.peers.length === 0) return false;
     return nowMs - this.#followedMs >= STOOD_STILL_MS || nowMs - this.#wokeMs < WAKING_MS;
   }
 

@@ -28,7 +28,7 @@ export interface SequencerOptions {
   readonly settled: Promise<void>;
   /** The ready custodians of a group now, best first; this relay may be among them. */
   readonly ready: (group: Group) => readonly Origin[];
-  /** This relay stood still until a moment ago. */
+  /** This relay stood still until a moment ago; never for long, and never if it is alone. */
   readonly stoodStill: () => boolean;
   /** Brings a slot up to what the relays in view hold. */
   readonly pull: (slot: number) => Promise<unknown>;
@@ -48,10 +48,15 @@ type Outcome =
   /** It may have published. */
   | { readonly type: "lost" };
 
-/** A custodian that does not answer in this time is not waited for where the next one may be asked. */
-const RANK_MS = 500;
+/**
+ * A custodian that does not answer in this time is not waited for where the next one may be asked. Longer than what a relay
+ * may stand still without being aware of it ({@link SequencerOptions.stoodStill}).
+ */
+const RANK_MS = 800;
 /** Where it may not: longer than any publish takes there. */
 const ANSWER_MS = 4000;
+/** A relay that stood still looks so often whether it may act again. */
+const LOOK_MS = 100;
 /** Drafts that other relays have not answered yet; a publisher is refused beyond. */
 const MAX_ASKED = 4096;
 
@@ -72,10 +77,10 @@ export class Sequencer {
   }
 
   async #route(draft: Draft): Promise<Published> {
-    const { publisher, settled, table, ready, self } = this.#options;
+    const { publisher, settled, self } = this.#options;
     await settled;
     const leveled = { ...draft, ack: publisher.levelOf(draft.ack) };
-    const custodians = ready(table.groupOf(slotOf(draft.channel)));
+    const custodians = await this.#awake(slotOf(draft.channel));
     // Without any, at most this relay could know better.
     if (custodians.length === 0 || custodians[0] === self) return this.#sequence(leveled);
     return this.#ask(custodians, leveled);
@@ -86,11 +91,33 @@ export class Sequencer {
    * @throws {GroundwaveError} `unavailable` if it is none: nothing was published.
    */
   answer(draft: Draft): Promise<Published> {
-    const { publisher, table, ready, self } = this.#options;
-    if (!ready(table.groupOf(slotOf(draft.channel))).includes(self)) {
+    const { publisher, self } = this.#options;
+    if (!this.#sequencers(slotOf(draft.channel)).includes(self)) {
       return Promise.reject(unavailable());
     }
     return this.#sequence({ ...draft, ack: publisher.levelOf(draft.ack) });
+  }
+
+  /**
+   * Who may give a message of this slot its place, best first. Not this relay while it has stood still: others may be about
+   * to act in its place, and each would look for what the other has not done yet.
+   */
+  #sequencers(slot: number): readonly Origin[] {
+    const { table, ready, self, stoodStill } = this.#options;
+    const custodians = ready(table.groupOf(slot));
+    return stoodStill() ? custodians.filter((origin) => origin !== self) : custodians;
+  }
+
+  /** The same, once there is one or this relay may act again. */
+  async #awake(slot: number): Promise<readonly Origin[]> {
+    const { stoodStill, clock } = this.#options;
+    for (;;) {
+      const custodians = this.#sequencers(slot);
+      if (custodians.length > 0 || !stoodStill()) return custodians;
+      const pause = Promise.withResolvers<void>();
+      clock.after(LOOK_MS, pause.resolve);
+      await pause.promise;
+    }
   }
 
   /** Asks the custodians in turn, and takes whichever answer comes first. */
@@ -135,14 +162,14 @@ export class Sequencer {
   }
 
   /**
-   * Whether another relay sequences this slot, or did: of a slot that was just moved here, where the first custodian does
-   * not seem to act, and where this one did not for a while, what it did may not have come here yet.
+   * Whether another relay sequences this slot, or did: of a slot that was just moved here, and where the first custodian does
+   * not seem to act, what it did may not have come here yet.
    */
   #isSuccessor(slot: number): boolean {
-    const { table, ready, self, stoodStill } = this.#options;
+    const { table, ready, self } = this.#options;
     const [first] = ready(table.groupOf(slot));
     const isAnother = first !== undefined && first !== self;
-    return isAnother || table.groupsOf(slot).length > 1 || stoodStill();
+    return isAnother || table.groupsOf(slot).length > 1;
   }
 
   /** Gives a draft its place as the one relay that does. */
