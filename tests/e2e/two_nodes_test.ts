@@ -108,7 +108,10 @@ Deno.test("so they do when a tenth of all datagrams is lost, by NAKs alone", () 
 
 Deno.test("the same exchange fails when no NAK arrives", () =>
   withNodes(lossy({ ...lossOfAll(0.1), nak: 1 }), async (urls) => {
-    await assert.rejects(exchangeByMulticast(urls, 500), /no more|order|not repaired|not_replicated/);
+    await assert.rejects(
+      exchangeByMulticast(urls, 500),
+      /no more|order|not repaired|not_replicated/,
+    );
   }));
 
 Deno.test("a subscriber goes on at the other node exactly after its last id", () =>
