@@ -17,7 +17,7 @@ import type { Oddity } from "./machines/oddities.ts";
 import { type Announcement, encodeAnnouncement } from "./protocol/announcement.ts";
 import { SESSION_VERSION } from "./protocol/frames.ts";
 import type { Origin } from "./protocol/message.ts";
-import type { RelayLog } from "./relay.ts";
+import type { RelayLog } from "./options.ts";
 
 /** What of an announcement the announcer does not know by itself. */
 export type Said = Pick<

@@ -20,7 +20,7 @@ import { type Origin, parseMessageId } from "./protocol/message.ts";
 import { SLOT_COUNT } from "./protocol/slot.ts";
 import type { Draft, Published, Upstream } from "./protocol/upstream.ts";
 import { DecodeError } from "./protocol/wire.ts";
-import type { RelayLog } from "./relay.ts";
+import type { RelayLog } from "./options.ts";
 import { within } from "./within.ts";
 
 export interface ArchiveOptions {

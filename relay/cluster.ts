@@ -19,7 +19,7 @@ import { Pace } from "./pace.ts";
 import type { Peers } from "./peers.ts";
 import type { Digest } from "./protocol/frames.ts";
 import type { Origin } from "./protocol/message.ts";
-import type { RelayLog } from "./relay.ts";
+import type { RelayLog } from "./options.ts";
 import type { Sync } from "./sync.ts";
 import { within } from "./within.ts";
 

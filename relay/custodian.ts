@@ -10,7 +10,7 @@ import type { Groups } from "./groups.ts";
 import { Custody, type CustodyOutput, type CustodyView } from "./machines/custody.ts";
 import type { Peer } from "./machines/membership.ts";
 import type { Origin } from "./protocol/message.ts";
-import type { RelayLog } from "./relay.ts";
+import type { RelayLog } from "./options.ts";
 
 export interface CustodianOptions {
   readonly clock: Clock;

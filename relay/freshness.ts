@@ -6,7 +6,7 @@
 import type { Group } from "../backbone/backbone.ts";
 import type { Clock } from "../backbone/clock.ts";
 import { type Sight, Staleness } from "./machines/staleness.ts";
-import type { RelayLog } from "./relay.ts";
+import type { RelayLog } from "./options.ts";
 
 export interface FreshnessOptions {
   readonly clock: Clock;

@@ -13,7 +13,7 @@ import { decodeAnnouncement } from "./protocol/announcement.ts";
 import { decodeMessage, Names } from "./protocol/codec.ts";
 import type { AgedMessage } from "./protocol/log/catch_up.ts";
 import type { Message } from "./protocol/message.ts";
-import type { RelayLog } from "./relay.ts";
+import type { RelayLog } from "./options.ts";
 import type { Replication } from "./replication.ts";
 import type { Sync } from "./sync.ts";
 

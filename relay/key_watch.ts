@@ -5,7 +5,7 @@
  * @module
  */
 import type { Backbone } from "../backbone/backbone.ts";
-import type { RelayLog, RelayOptions } from "./relay.ts";
+import type { RelayLog, RelayOptions } from "./options.ts";
 
 /** Warns that a relay without a key believes everybody, if there is a LAN to believe. */
 export function warnIfOpen(

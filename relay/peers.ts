@@ -26,7 +26,7 @@ import {
 import type { AgedMessage, CatchUp } from "./protocol/log/catch_up.ts";
 import { SessionError } from "./protocol/session_error.ts";
 import type { Draft, Published } from "./protocol/upstream.ts";
-import type { RelayLog } from "./relay.ts";
+import type { RelayLog } from "./options.ts";
 import { ConnectionRefused, type PeerListener, type PeerTransport } from "./transport.ts";
 
 export type { PeerHandlers } from "./peer_server.ts";

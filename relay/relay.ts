@@ -3,16 +3,14 @@
  *
  * @module
  */
-import type { Backbone, BackboneEvents, Group } from "../backbone/backbone.ts";
-import { type BackboneOptions, openBackbone } from "../backbone/endpoint.ts";
+import type { Group } from "../backbone/backbone.ts";
+import { openBackbone } from "../backbone/endpoint.ts";
 import type { GroupTable } from "../backbone/registry/group_table.ts";
 import { type PeerVersion, Registry } from "../backbone/registry/registry.ts";
 import { SlotGroups } from "../backbone/registry/slot_groups.ts";
 import { staticGroups } from "../backbone/registry/static.ts";
-import type { TableStore } from "../backbone/registry/table_store.ts";
 import { Announcer } from "./announcer.ts";
 import { Archive } from "./archive.ts";
-import type { ArchiveStore } from "./archives/archive_store.ts";
 import { Cluster } from "./cluster.ts";
 import { Groups } from "./groups.ts";
 import { CONTROL, Intake } from "./intake.ts";
@@ -24,6 +22,7 @@ import { Rate } from "./machines/rate.ts";
 import type { Peer } from "./machines/membership.ts";
 import { collectMetrics } from "./metrics.ts";
 import { newOrigin } from "./new_origin.ts";
+import type { RelayOptions, Retention } from "./options.ts";
 import { Origins, REMEMBER_MS } from "./origins.ts";
 import { type PeerHandlers, Peers } from "./peers.ts";
 import type { Announcement } from "./protocol/announcement.ts";
@@ -33,53 +32,8 @@ import { Publisher } from "./publisher.ts";
 import { Replication, type ReplicationOptions } from "./replication.ts";
 import { Sequencer } from "./sequencer.ts";
 import { Sync, type SyncOptions } from "./sync.ts";
-import { type PeerTransport, tcpTransport } from "./transport.ts";
+import { tcpTransport } from "./transport.ts";
 import { RelayUpstream } from "./upstream.ts";
-
-/** Says what happened, for an operator. */
-export type RelayLog = (
-  level: "info" | "warn" | "error",
-  message: string,
-  fields?: Readonly<Record<string, string | number | boolean>>,
-) => void;
-
-export interface RelayOptions extends
-  Pick<
-    BackboneOptions,
-    | "interface"
-    | "groupBase"
-    | "groupCount"
-    | "groupPort"
-    | "credentials"
-    | "clock"
-    | "random"
-    | "openSocket"
-  > {
-  /** Name for people. */
-  readonly id: string;
-  readonly region: string;
-  /** Wall-clock milliseconds. */
-  readonly wallMs: () => number;
-  readonly log: RelayLog;
-  /** PGM in UDP if absent. */
-  readonly openBackbone?: (options: BackboneOptions, events: BackboneEvents) => Promise<Backbone>;
-  /** TCP if absent. */
-  readonly transport?: PeerTransport;
-  /** Drawn from the system's randomness if absent. */
-  readonly origin?: Origin;
-  /** Where the cluster keeps its table of slots and groups, this relay's to close; slot modulo pool if absent. */
-  readonly tableStore?: TableStore;
-  /** Where a copy of the logs is kept, this relay's to close; nowhere if absent. */
-  readonly archive?: ArchiveStore;
-  /** INTERFACE "Limits" if absent. */
-  readonly retention?: Retention;
-}
-
-/** How much of a channel a relay keeps. */
-export interface Retention {
-  readonly maxCount: number;
-  readonly maxAgeMs: number;
-}
 
 export interface Relay {
   readonly upstream: Upstream;

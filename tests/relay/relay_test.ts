@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { openBackbone } from "../../backbone/endpoint.ts";
 import { parseCursor } from "../../relay/protocol/cursor.ts";
-import type { Relay, RelayLog } from "../../relay/relay.ts";
+import type { RelayLog } from "../../relay/options.ts";
+import type { Relay } from "../../relay/relay.ts";
 import { slotOf } from "../../relay/protocol/slot.ts";
 import type { AckLevel, Start } from "../../relay/protocol/upstream.ts";
 import { freeLan, type Lan, metric, startTestRelay, until } from "../support/relays.ts";

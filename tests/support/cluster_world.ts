@@ -9,7 +9,7 @@ import { GroundwaveError } from "../../relay/protocol/errors.ts";
 import { messageId } from "../../relay/protocol/message.ts";
 import { slotOf } from "../../relay/protocol/slot.ts";
 import type { AckLevel, Draft } from "../../relay/protocol/upstream.ts";
-import type { Retention } from "../../relay/relay.ts";
+import type { Retention } from "../../relay/options.ts";
 import { Multicast } from "./cluster_backbone.ts";
 import { Wires } from "./cluster_lan.ts";
 import { type Fault, type Ledger, newLedger, type Publish } from "./cluster_ledger.ts";

@@ -4,7 +4,8 @@
  * @module
  */
 import { systemClock } from "../../backbone/clock.ts";
-import { type Relay, type RelayOptions, startRelay } from "../../relay/relay.ts";
+import type { RelayOptions } from "../../relay/options.ts";
+import { type Relay, startRelay } from "../../relay/relay.ts";
 
 /** Where the relays of one test meet. */
 export interface Lan {
