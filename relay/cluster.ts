@@ -107,7 +107,11 @@ export class Cluster {
       exchange: (peer) => this.exchanges.with(peer),
       changed: () => this.#changed(),
     });
-    this.freshness = new Freshness({ ...options, sync: () => this.exchanges.withAll() });
+    this.freshness = new Freshness({
+      ...options,
+      sync: () => this.exchanges.withAll(),
+      waits: (group, ms) => this.#waits(group, ms),
+    });
   }
 
   /** Who keeps what. */
@@ -215,6 +219,13 @@ export class Cluster {
       // Who says that it does not hear us has not for so long.
       this.#touchMs.set(origin, nowMs - MEMBERSHIP_TIMERS.expiryMs);
     } else if (!this.#touchMs.has(origin)) this.#touchMs.set(origin, nowMs);
+  }
+
+  #waits(group: Group, ms: number): boolean {
+    const { logs, table } = this.#options;
+    return logs.slots().some((slot) =>
+      table.groupOf(slot) === group && (logs.peek(slot)?.waitingSinceMs ?? Infinity) <= ms
+    );
   }
 
   #isHeldByOthers(): boolean {

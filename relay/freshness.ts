@@ -12,6 +12,8 @@ export interface FreshnessOptions {
   readonly clock: Clock;
   /** Fetches what the relays in view have beyond this one; false if one of them does not answer. */
   readonly sync: () => Promise<boolean>;
+  /** Whether a message of a group that came at `ms` or before still waits for what it must follow. */
+  readonly waits: (group: Group, ms: number) => boolean;
   /** The readers of a group are to be told. */
   readonly tell: (group: Group, stale: boolean) => void;
   readonly log: RelayLog;
@@ -22,6 +24,8 @@ export class Freshness {
   readonly #options: FreshnessOptions;
   readonly #staleness = new Staleness();
   #syncing = false;
+  /** The sync whose messages may wait in the logs still: then their readers do not have them. */
+  #synced: { readonly begunMs: number; readonly endedMs: number } | undefined;
 
   constructor(options: FreshnessOptions) {
     this.#options = options;
@@ -50,8 +54,10 @@ export class Freshness {
   /** Takes what this relay sees now. To be called a few times a second. */
   follow(sight: Sight): void {
     this.#staleness.handleSight(sight, this.#options.clock.nowMs());
+    this.#settle();
     this.#tell();
-    if (!this.#syncing && this.#staleness.unsynced.length > 0) void this.#sync();
+    if (this.#syncing || this.#synced || this.#staleness.unsynced.length === 0) return;
+    void this.#sync();
   }
 
   async #sync(): Promise<void> {
@@ -60,8 +66,20 @@ export class Freshness {
     const answered = await this.#options.sync();
     this.#syncing = false;
     if (!answered) return;
-    for (const group of this.#staleness.unsynced) this.#staleness.handleSynced(group, begunMs);
+    this.#synced = { begunMs, endedMs: this.#options.clock.nowMs() };
+    this.#settle();
     this.#tell();
+  }
+
+  #settle(): void {
+    if (!this.#synced) return;
+    const { begunMs, endedMs } = this.#synced;
+    let waiting = false;
+    for (const group of this.#staleness.unsynced) {
+      if (this.#options.waits(group, endedMs)) waiting = true;
+      else this.#staleness.handleSynced(group, begunMs);
+    }
+    if (!waiting) this.#synced = undefined;
   }
 
   #tell(): void {

@@ -9,6 +9,8 @@ const CUT: Sight = { ...CALM, unreachable: [{ origin: "x", node: "x", heardMs: 0
 function setUp() {
   const clock = new VirtualClock(), told: string[] = [], said: string[] = [];
   const asked: PromiseWithResolvers<boolean>[] = [];
+  /** By group, since when something waits. */
+  const waiting = new Map<number, number>();
   const freshness = new Freshness({
     clock,
     sync() {
@@ -16,11 +18,12 @@ function setUp() {
       asked.push(answer);
       return answer.promise;
     },
+    waits: (group, ms) => (waiting.get(group) ?? Infinity) <= ms,
     tell: (group, stale) => told.push(`${stale ? "stale" : "fresh"} ${group}`),
     log: (level, _text, fields) => said.push(`${level} ${fields?.groups}`),
   });
   for (const group of [1, 2]) freshness.entered(group, true);
-  return { clock, told, said, asked, freshness };
+  return { clock, told, said, asked, waiting, freshness };
 }
 
 Deno.test("readers are told `stale`, and `fresh` when one sync with everybody in view has succeeded", async () => {
@@ -43,6 +46,26 @@ Deno.test("readers are told `stale`, and `fresh` when one sync with everybody in
   assert.deepEqual(told, ["fresh 1", "fresh 2"]);
   assert.deepEqual(said, ["warn 2", "info 2"]);
   assert.deepEqual(freshness.staleGroups, []);
+});
+
+Deno.test("readers are not told `fresh` while what a sync brought waits for what it must follow", async () => {
+  const { clock, told, asked, waiting, freshness } = setUp();
+  clock.advance(3000);
+  freshness.follow(CUT);
+  freshness.follow(CALM);
+  told.splice(0);
+  waiting.set(2, clock.nowMs());
+  asked[0]?.resolve(true);
+  await asked[0]?.promise;
+  await Promise.resolve();
+  assert.deepEqual(told.splice(0), ["fresh 1"]);
+  clock.advance(100);
+  freshness.follow(CALM);
+  assert.deepEqual(told, []);
+  // Another that came since is none of its business.
+  waiting.set(2, clock.nowMs());
+  freshness.follow(CALM);
+  assert.deepEqual([told, asked.length], [["fresh 2"], 1]);
 });
 
 Deno.test("a sync that began before the group was covered again does not make it fresh", async () => {

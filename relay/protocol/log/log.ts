@@ -133,6 +133,11 @@ export class SlotLog {
       this.#aside().find(({ message }) => message.channel === channel && message.key === key);
   }
 
+  /** When the message that waits longest began to, in monotonic milliseconds; undefined if none waits. */
+  get waitingSinceMs(): number | undefined {
+    return this.#holds.oldest?.sinceMs;
+  }
+
   /** What waits are for: ask every relay in view for it. */
   missing(): Range[] {
     return this.#holds.missing(this.#vector);
