@@ -7,11 +7,13 @@
 import type { Cut, Host } from "../../../scripts/lan/host.ts";
 import type { Fault } from "../../support/cluster_ledger.ts";
 import { eventually, type RedisServer } from "../../support/redis_server.ts";
+import type { ChaosNode } from "./node.ts";
 import { note, nowMs, pause, type Scene } from "./scene.ts";
 
 const CUT_MS = 5000;
 const PAUSE_MS = 2500;
 const REDIS_DOWN_MS = 3000;
+const LAST_WORDS = 20, LAST_WORDS_MS = 300;
 /** A node is down for up to so long. */
 const DOWN_MS = 4000;
 /** Whole is what looks so each time, so long apart: a node that has just died is still in the others' views. */
@@ -74,11 +76,22 @@ export class ChaosFaults {
 
   async #crash(): Promise<void> {
     const { dice, nodes } = this.#scene, node = dice.pick(nodes);
+    if (dice.chance(0.5)) await this.#lastWords(node);
     const fault = this.#fault("crash", node.name);
     await node.kill();
+    node.host.mend();
     fault.toMs = nowMs();
     await pause(dice.roll() * DOWN_MS);
     await node.start();
+  }
+
+  /** Its network goes a little before it does: what it takes meanwhile is nowhere else, and may not be called replicated. */
+  async #lastWords(node: ChaosNode): Promise<void> {
+    const { nodes, publishers } = this.#scene;
+    note(this.#scene, node.name, "is not heard");
+    node.host.cut("mute", this.#clients);
+    publishers[nodes.indexOf(node)]?.burst(LAST_WORDS);
+    await pause(LAST_WORDS_MS);
   }
 
   async #cut(which: Cut): Promise<void> {

@@ -71,14 +71,15 @@ async function run({ seed, forMs, perS, loss, ...hosts }: ChaosPlan): Promise<Ch
     });
   });
   const dice = new Dice(seededRandom(seed)), ledger = newLedger(RETENTION);
-  const scene: Scene = { nodes, subscribers, dice, ledger, trace };
+  const publishers: ChaosPublisher[] = [];
+  const scene: Scene = { nodes, subscribers, publishers, dice, ledger, trace };
   for (const { host } of nodes) host.lose(loss, GROUP_PORT);
   await Promise.all(nodes.map((node) => node.start()));
   const faults = new ChaosFaults(scene, clients, redis);
   await faults.whole();
   subscribe(scene);
   await pause(1000);
-  const publishers = nodes.map((node) => new ChaosPublisher(scene, node, perS));
+  publishers.push(...nodes.map((node) => new ChaosPublisher(scene, node, perS)));
   for (const publisher of publishers) publisher.start();
   await faults.run(forMs);
   await Promise.all(publishers.map((publisher) => publisher.end()));

@@ -58,6 +58,11 @@ export class ChaosPublisher {
     this.#done = this.#live();
   }
 
+  /** Publishes so many at once; nobody waits for the answers. */
+  burst(count: number): void {
+    for (let i = 0; i < count; i++) this.#run(this.#publish(this.#wish(), this.#node, 1));
+  }
+
   /** Resolves when all is answered. */
   async end(): Promise<void> {
     this.#ended = true;

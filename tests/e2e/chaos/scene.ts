@@ -6,11 +6,14 @@
 import type { Dice } from "../../support/cluster_dice.ts";
 import type { Ledger } from "../../support/cluster_ledger.ts";
 import type { ChaosNode } from "./node.ts";
+import type { ChaosPublisher } from "./publisher.ts";
 import type { ChaosSubscriber } from "./subscriber.ts";
 
 export interface Scene {
   readonly nodes: readonly ChaosNode[];
   readonly subscribers: ChaosSubscriber[];
+  /** One for each node, in their order. */
+  readonly publishers: ChaosPublisher[];
   readonly dice: Dice;
   readonly ledger: Ledger;
   /** What happened, a line each. */
