@@ -17,7 +17,7 @@ const PACE = { messages: 1000, perS: 1000 };
 const RUN_MS = 3000;
 /** Connections that post one after the other, and the channels that they take turns on. */
 const POSTERS = 32, CHANNELS = 16;
-const BATCH = { posters: 4, messages: 100 };
+const BATCH = { posters: 16, messages: 100 };
 const FAN = { subscribers: 1000, inFlight: 32, openAtOnce: 20 };
 /** Messages on their way at most: a channel keeps a thousand for a subscriber that is slower than its publishers. */
 const WINDOW = CHANNELS * 250;
