@@ -140,6 +140,12 @@ export class Cluster {
     return nowMs - this.#followedMs >= STOOD_STILL_MS || nowMs - this.#wokeMs < WAKING_MS;
   }
 
+  /** Whether a slot is heard and what it missed before is still being fetched. */
+  isJoining(slot: number): boolean {
+    const { groups, table } = this.#options, group = table.groupOf(slot);
+    return groups.hears(group) && this.freshness.isJoining(group);
+  }
+
   /** The view, or what somebody in it says, may have changed. To be called a few times a second. */
   follow(): void {
     const { view, clock } = this.#options, nowMs = clock.nowMs();

@@ -40,6 +40,11 @@ export class Freshness {
     return this.#staleness.isStale(group);
   }
 
+  /** Whether what a group missed that is heard now is still on its way. */
+  isJoining(group: Group): boolean {
+    return this.#staleness.isJoining(group, this.#options.clock.nowMs());
+  }
+
   /** A group is heard from now on; `synced`: everybody in view has shown what it holds. */
   entered(group: Group, synced: boolean): void {
     this.#staleness.handleEntered(group, synced, this.#options.clock.nowMs());
@@ -66,6 +71,7 @@ export class Freshness {
     const answered = await this.#options.sync();
     this.#syncing = false;
     if (!answered) return;
+    for (const group of this.#staleness.unsynced) this.#staleness.handleFetched(group);
     this.#synced = { begunMs, endedMs: this.#options.clock.nowMs() };
     this.#settle();
     this.#tell();

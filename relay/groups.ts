@@ -38,6 +38,10 @@ export class Groups {
     return [...this.#memberships.keys()].sort((a, b) => a - b);
   }
 
+  hears(group: Group): boolean {
+    return this.#memberships.has(group);
+  }
+
   /** Shows interest in a group; resolves when it is heard and synced. Each call needs one {@link release}. */
   acquire(group: Group): Promise<void> {
     let membership = this.#memberships.get(group);

@@ -12,12 +12,16 @@ export interface LogsOptions {
   readonly log: LogOptions;
   /** Bound of what all logs retain together, in bytes. */
   readonly maxBytes: number;
+  /** Whether a slot is heard and not synced yet: what its messages wait for is on its way, and none is given up. */
+  readonly joining?: (slot: number) => boolean;
   /** A log was changed, or let go. */
   readonly changed?: (slot: number) => void;
 }
 
 /** Due logs are woken together at multiples of this: no hold or expiry needs to be more exact. */
 const WAKE_QUANTUM_MS = 100;
+/** Those of slots that are not synced yet are looked at again after so many. */
+const JOIN_QUANTA = 3;
 
 /** When full, so much is freed at once that looking through all logs is paid rarely. */
 const FREE_TO = 7 / 8;
@@ -129,7 +133,10 @@ export class Logs {
     if (this.#bytes > this.#options.maxBytes) this.#free();
     const dueMs = slot.log.nextWakeMs();
     if (dueMs === undefined) return;
-    const quantum = Math.ceil(dueMs / WAKE_QUANTUM_MS);
+    this.#wakeAt(slot, number, Math.ceil(dueMs / WAKE_QUANTUM_MS));
+  }
+
+  #wakeAt(slot: Slot, number: number, quantum: number): void {
     if (slot.wakeAt !== undefined && slot.wakeAt <= quantum) return;
     if (slot.wakeAt !== undefined) this.#wakes.get(slot.wakeAt)?.delete(number);
     slot.wakeAt = quantum;
@@ -154,6 +161,10 @@ export class Logs {
       const slot = this.#slots.get(number);
       if (!slot) continue;
       slot.wakeAt = undefined;
+      if (this.#options.joining?.(number)) {
+        this.#wakeAt(slot, number, quantum + JOIN_QUANTA);
+        continue;
+      }
       slot.log.tick(this.#options.clock.nowMs());
       this.touched(number);
     }

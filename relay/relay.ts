@@ -83,6 +83,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   const logs = own(
     new Logs({
       ...logsOptions(options, retention, asOfMs, node.origin, origins),
+      joining: (slot) => cluster.isJoining(slot),
       changed: (slot) => archive?.changed(slot),
     }),
   );

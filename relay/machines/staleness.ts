@@ -13,6 +13,9 @@ const STALE_MS = 3000;
 /** After this a majority takes those whom nobody reaches for dead: a host that lost power refuses no connection. */
 const GIVE_UP_MS = 60_000;
 
+/** What has not come so long after a group was entered is not about to. */
+const JOIN_MS = 30_000;
+
 /** What this relay sees. */
 export interface Sight {
   /** How many other relays are in view. */
@@ -35,6 +38,8 @@ interface State {
   /** Since when it has been covered again. */
   coveredMs: number;
   stale: boolean;
+  /** Until when what it missed counts as on its way; 0: it has come. */
+  joiningUntilMs: number;
 }
 
 /** The groups that one relay hears. */
@@ -62,9 +67,16 @@ export class Staleness {
   /** A group is heard from now on. Not everybody in view could be asked for what was missed: its readers are told so. */
   handleEntered(group: number, synced: boolean, nowMs: number): void {
     if (this.#groups.has(group)) return;
-    const state = { uncoveredMs: undefined, coveredMs: nowMs, stale: false };
+    const joiningUntilMs = synced ? 0 : nowMs + JOIN_MS;
+    const state = { uncoveredMs: undefined, coveredMs: nowMs, stale: false, joiningUntilMs };
     this.#groups.set(group, state);
     if (!synced) this.#tell(group, state, true);
+  }
+
+  /** Whether what a group missed that is heard now is still on its way; also before {@link Staleness.handleEntered}. */
+  isJoining(group: number, nowMs: number): boolean {
+    const { joiningUntilMs = Infinity } = this.#groups.get(group) ?? {};
+    return nowMs < joiningUntilMs;
   }
 
   /** It is not heard any more, and has no readers. */
@@ -86,10 +98,17 @@ export class Staleness {
     }
   }
 
+  /** What it missed before it was heard has come, and may wait in the log. */
+  handleFetched(group: number): void {
+    const state = this.#groups.get(group);
+    if (state) state.joiningUntilMs = 0;
+  }
+
   /** This relay has got whatever it lacked of what any relay in view held of a group at `begunMs` or later. */
   handleSynced(group: number, begunMs: number): void {
     const state = this.#groups.get(group);
     if (!state || state.uncoveredMs !== undefined || begunMs < state.coveredMs) return;
+    this.handleFetched(group);
     this.#tell(group, state, false);
   }
 

@@ -31,6 +31,22 @@ Deno.test("a log that nobody reads and nothing was put into is let go", () => {
   assert.equal(logs.count, 0, "asking makes none");
 });
 
+Deno.test("nobody's wait ends by time while the slot is joined, and once it is at once", () => {
+  const clock = new VirtualClock();
+  let joining = true;
+  const logs = new Logs({
+    ...{ clock, log: LOG_OPTIONS, maxBytes: 1_000_000 },
+    joining: (slot) => slot === SLOT && joining,
+  });
+  for (const slot of [SLOT, SLOT + 1]) logs.append({ ...message(A, 2), slot });
+  clock.advance(3 * LOG_OPTIONS.holdMs);
+  const stands = (slot: number) => logs.vectorOf(slot).get(A) ?? 0;
+  assert.deepEqual([stands(SLOT), stands(SLOT + 1)], [0, 2]);
+  joining = false;
+  clock.advance(500);
+  assert.equal(stands(SLOT), 2);
+});
+
 Deno.test("messages are dropped by age without anybody asking, and the log when its origins are", () => {
   const { clock, logs, append } = setUp();
   append(1);

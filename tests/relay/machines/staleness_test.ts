@@ -86,3 +86,16 @@ Deno.test("a group that is not heard has nobody to tell", () => {
   staleness.handleSight(missing(0), 5000);
   assert.deepEqual(told(), []);
 });
+
+Deno.test("a group is joining until what it missed has come, for 30 s at most", () => {
+  const staleness = new Staleness();
+  assert.equal(staleness.isJoining(1, 0), true, "what is heard and was not entered yet");
+  staleness.handleEntered(1, true, 0);
+  staleness.handleEntered(2, false, 0);
+  staleness.handleEntered(3, false, 0);
+  assert.deepEqual([1, 2, 3].map((group) => staleness.isJoining(group, 10)), [false, true, true]);
+  staleness.handleFetched(2);
+  assert.deepEqual(staleness.staleGroups, [2, 3]);
+  assert.deepEqual([2, 3].map((group) => staleness.isJoining(group, 20)), [false, true]);
+  assert.equal(staleness.isJoining(3, 30_000), false);
+});
