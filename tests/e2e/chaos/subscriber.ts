@@ -93,8 +93,11 @@ export class ChaosSubscriber {
     await link({ url, channels, cursorOf, signal, take });
     this.#cancelTimer();
     if (this.#ended) return;
-    if (this.#joining.size === 0) this.#closed(name);
-    else note(this.#options.scene, this.record.name, `cannot open at ${name}`);
+    if (this.#joining.size > 0) {
+      note(this.#options.scene, this.record.name, `cannot open at ${name}`);
+    }
+    // Some channels may have been confirmed, and told stale, all the same.
+    this.#closed(name);
   }
 
   #opened(node: string): void {
