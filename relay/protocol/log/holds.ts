@@ -24,6 +24,10 @@ export type Next =
 /** Origins whose given-up `after` positions are remembered; with more, the oldest wait again. */
 const MAX_UNMET = 64;
 
+/** Bounds of what waits in one slot; beyond, the oldest wait ends as if its time were over. */
+const MAX_HOLDS = 10_000;
+const MAX_HOLD_BYTES = 16 * 1024 * 1024;
+
 export class Holds {
   /** Per origin, by seq. */
   readonly #held = new Map<Origin, Hold[]>();
@@ -47,6 +51,11 @@ export class Holds {
   /** Nothing waits, and nothing is known above the vector. */
   get isEmpty(): boolean {
     return this.#byTime.size === 0 && this.#expired.isEmpty && this.#lost.isEmpty;
+  }
+
+  /** More waits than may: the oldest waits are to end. */
+  get isOverfull(): boolean {
+    return this.size > MAX_HOLDS || this.bytes > MAX_HOLD_BYTES;
   }
 
   /** The one that has waited longest. */

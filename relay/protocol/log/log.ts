@@ -7,19 +7,20 @@
  */
 import type { Message, Origin, Range, Seq, Vector } from "../message.ts";
 import { covers } from "../vector.ts";
+import { aside, catchUp, messagesAbove, outline, type Told } from "./answer.ts";
 import { type CatchUp, holesOf } from "./catch_up.ts";
 import { Channels } from "./channels.ts";
 import { type Hold, Holds, unmetBy } from "./holds.ts";
 import { Marks } from "./marks.ts";
 import { Origins } from "./origins.ts";
 import { LogReader, type Reader } from "./reader.ts";
-import { type OpenStart, resumeAfter, type Start, startEarliest, startLive } from "./start.ts";
+import { type OpenStart, startOf } from "./start.ts";
 import type { Appended, LogOptions, OpenOptions } from "./options.ts";
 import { Retention } from "./retention.ts";
 import { Tail } from "./tail.ts";
 import {
   type Entry,
-  firstOf,
+  filledMark,
   lostEntry,
   messageEntry,
   skipEntry,
@@ -29,10 +30,6 @@ import {
 } from "./timeline.ts";
 
 export type { Appended, LogOptions, OpenOptions } from "./options.ts";
-
-/** Bounds of what waits in one slot; beyond, the oldest wait ends as if its time were over. */
-const MAX_HOLDS = 10_000;
-const MAX_HOLD_BYTES = 16 * 1024 * 1024;
 
 const NOWHERE: Vector = new Map();
 
@@ -120,9 +117,7 @@ export class SlotLog {
       return "delivered";
     }
     this.#holds.add(message, atMs, nowMs);
-    while (this.#holds.size > MAX_HOLDS || this.#holds.bytes > MAX_HOLD_BYTES) {
-      this.#endHold(this.#holds.oldest, nowMs);
-    }
+    while (this.#holds.isOverfull) this.#endHold(this.#holds.oldest, nowMs);
     this.#settle(nowMs);
     return this.#holds.has(origin, seq) ? "held" : "delivered";
   }
@@ -130,7 +125,7 @@ export class SlotLog {
   /** The message of a channel that was published with an idempotency key, while it is retained or waits. */
   keyed(channel: string, key: string): Stored | undefined {
     return this.#channels.get(channel)?.keyed(key) ??
-      this.#aside().find(({ message }) => message.channel === channel && message.key === key);
+      aside(this.#told).find(({ message }) => message.channel === channel && message.key === key);
   }
 
   /** When the message that waits longest began to, in monotonic milliseconds; undefined if none waits. */
@@ -196,43 +191,18 @@ export class SlotLog {
   }
 
   /** What a copy that stands at `start` lacks, in log order and as views, those kept beside the log at the end. */
-  *messagesAbove(start: Vector): Generator<Stored, void> {
-    yield* this.#timeline.messagesAbove(start);
-    for (const stored of this.#marks.beside) {
-      if (stored.message.seq > (start.get(stored.message.origin) ?? 0)) yield stored;
-    }
+  messagesAbove(start: Vector): Generator<Stored, void> {
+    return messagesAbove(this.#told, start);
   }
 
   /** All of it but the messages, as a catch-up from nothing. */
   outline(nowMs: number): CatchUp {
-    return {
-      slot: this.slot,
-      start: NOWHERE,
-      messages: [],
-      held: [],
-      lost: this.#marks.ranges(),
-      floors: this.#channels.floorsAbove(NOWHERE),
-      end: new Map(this.#vector),
-      idleMs: this.#origins.idleMs(nowMs),
-    };
+    return outline(this.#told, NOWHERE, nowMs);
   }
 
   /** The answer to a pull of a peer that stands at `start`. */
   catchUp(start: Vector, nowMs: number): CatchUp {
-    const aged = ({ message, atMs }: Stored) => ({ message, ageMs: Math.max(0, nowMs - atMs) });
-    const held = this.#aside().filter(({ message }) =>
-      message.seq > (start.get(message.origin) ?? 0)
-    );
-    return {
-      slot: this.slot,
-      start,
-      messages: [...this.#timeline.messagesAbove(start)].map(aged),
-      held: held.map(aged),
-      lost: this.#marks.above(start),
-      floors: this.#channels.floorsAbove(start),
-      end: new Map(this.#vector),
-      idleMs: this.#origins.idleMs(nowMs),
-    };
+    return catchUp(this.#told, start, nowMs);
   }
 
   /** Takes a peer's answer. False: thrown away, because the log no longer covers its start; ask again. */
@@ -265,18 +235,20 @@ export class SlotLog {
     { sink, asOfMs }: OpenOptions,
   ): Reader {
     this.#expire(nowMs);
-    return new LogReader(this.#tail, channels, sink, this.#start(channels, start, asOfMs));
+    const from = startOf(this.#tail, channels, start, asOfMs, this.#vector, this.#options);
+    return new LogReader(this.#tail, channels, sink, from);
   }
 
-  #start(channels: readonly string[], start: OpenStart, asOfMs: number | undefined): Start {
-    if (start === "live") return startLive(this.#tail);
-    if (start === "earliest") return startEarliest(this.#tail, new Set(channels));
-    return resumeAfter(start, asOfMs, this.#vector, this.#options);
-  }
-
-  /** What is here and not in the log: held, or come too late for its place. */
-  #aside(): Stored[] {
-    return [...this.#holds, ...this.#marks.beside];
+  get #told(): Told {
+    return {
+      slot: this.slot,
+      vector: this.#vector,
+      timeline: this.#timeline,
+      channels: this.#channels,
+      holds: this.#holds,
+      marks: this.#marks,
+      origins: this.#origins,
+    };
   }
 
   #seqOf(origin: Origin): Seq {
@@ -357,10 +329,7 @@ export class SlotLog {
       this.#marks.keep(message, atMs);
       return "delivered";
     }
-    const before = lostEntry({ origin, from: firstOf(mark), to: seq - 1 }, mark.atMs);
-    const behind = lostEntry({ origin, from: seq + 1, to: mark.seq }, mark.atMs);
-    const entries = [before, messageEntry(message, atMs), behind];
-    const filled = entries.filter((entry) => firstOf(entry) <= entry.seq);
+    const filled = filledMark(mark, messageEntry(message, atMs));
     this.#retention.remove(mark);
     this.#tail.renumber(this.#timeline.replace(index, filled));
     for (const entry of filled) this.#retention.add(entry);

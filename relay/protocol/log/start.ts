@@ -24,12 +24,26 @@ export interface Start {
 /** A cursor older than this may name what everybody has forgotten: an hour less than `forgetMs` by default. */
 const MAX_CURSOR_AGE_MS = 23 * 60 * 60 * 1000;
 
-export function startLive(tail: Tail): Start {
+/** Where a reader of these channels starts. */
+export function startOf(
+  tail: Tail,
+  channels: readonly string[],
+  start: OpenStart,
+  asOfMs: number | undefined,
+  vector: Vector,
+  options: Pick<LogOptions, "self" | "asOfMs" | "known">,
+): Start {
+  if (start === "live") return startLive(tail);
+  if (start === "earliest") return startEarliest(tail, new Set(channels));
+  return resumeAfter(start, asOfMs, vector, options);
+}
+
+function startLive(tail: Tail): Start {
   return { index: tail.index, vector: new Map(tail.shown) };
 }
 
 /** Before the first message retained of some channels: what was dropped before it is no reader's concern. */
-export function startEarliest(
+function startEarliest(
   { timeline, index: end }: Tail,
   channels: ReadonlySet<string>,
 ): Start {
@@ -42,7 +56,7 @@ export function startEarliest(
 }
 
 /** Before the first entry there ever was: floors are checked before a reader may pass what is gone. */
-export function resumeAfter(
+function resumeAfter(
   cursor: Vector,
   asOfMs: number | undefined,
   vector: Vector,

@@ -60,6 +60,14 @@ export function lostEntry({ origin, from, to }: Range, atMs: number): Entry {
   return entry("lost", origin, to, atMs, undefined, { from });
 }
 
+/** What stands where a mark stood when one of its messages has come after all. */
+export function filledMark(mark: Entry, late: Entry): Entry[] {
+  const { origin, seq } = late, { atMs } = mark;
+  const before = lostEntry({ origin, from: firstOf(mark), to: seq - 1 }, atMs);
+  const behind = lostEntry({ origin, from: seq + 1, to: mark.seq }, atMs);
+  return [before, late, behind].filter((entry) => firstOf(entry) <= entry.seq);
+}
+
 export function unmetEntry(message: Message, missing: readonly Range[], atMs: number): Entry {
   const { origin, seq, channel } = message;
   return entry("unmet", origin, 0, atMs, undefined, { from: seq, channel, missing });

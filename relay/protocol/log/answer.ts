@@ -1,0 +1,63 @@
+/**
+ * What a log tells a copy of it that stands at a vector: a peer that pulls, or an archive.
+ *
+ * @module
+ */
+import type { Vector } from "../message.ts";
+import type { CatchUp } from "./catch_up.ts";
+import type { Channels } from "./channels.ts";
+import type { Holds } from "./holds.ts";
+import type { Marks } from "./marks.ts";
+import type { Origins } from "./origins.ts";
+import type { Stored, Timeline } from "./timeline.ts";
+
+/** The parts of a log that an answer is made of. */
+export interface Told {
+  readonly slot: number;
+  readonly vector: Vector;
+  readonly timeline: Timeline;
+  readonly channels: Channels;
+  readonly holds: Holds;
+  readonly marks: Marks;
+  readonly origins: Origins;
+}
+
+/** What is here and not in the log: held, or come too late for its place. */
+export function aside({ holds, marks }: Pick<Told, "holds" | "marks">): Stored[] {
+  return [...holds, ...marks.beside];
+}
+
+/** What a copy that stands at `start` lacks, in log order and as views, those kept beside the log at the end. */
+export function* messagesAbove({ timeline, marks }: Told, start: Vector): Generator<Stored, void> {
+  yield* timeline.messagesAbove(start);
+  for (const stored of marks.beside) if (isAbove(stored, start)) yield stored;
+}
+
+/** All beyond `start` but the messages. */
+export function outline(told: Told, start: Vector, nowMs: number): CatchUp {
+  const { slot, vector, channels, marks, origins } = told;
+  return {
+    slot,
+    start,
+    messages: [],
+    held: [],
+    lost: marks.above(start),
+    floors: channels.floorsAbove(start),
+    end: new Map(vector),
+    idleMs: origins.idleMs(nowMs),
+  };
+}
+
+/** The answer to a pull of a peer that stands at `start`. */
+export function catchUp(told: Told, start: Vector, nowMs: number): CatchUp {
+  const aged = ({ message, atMs }: Stored) => ({ message, ageMs: Math.max(0, nowMs - atMs) });
+  return {
+    ...outline(told, start, nowMs),
+    messages: [...told.timeline.messagesAbove(start)].map(aged),
+    held: aside(told).filter((stored) => isAbove(stored, start)).map(aged),
+  };
+}
+
+function isAbove({ message: { origin, seq } }: Stored, start: Vector): boolean {
+  return seq > (start.get(origin) ?? 0);
+}
