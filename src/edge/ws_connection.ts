@@ -7,13 +7,7 @@
  * @module
  */
 import { GroundwaveError } from "../../relay/protocol/errors.ts";
-import type {
-  Draft,
-  Sink,
-  Start,
-  StreamEvent,
-  Subscription,
-} from "../../relay/protocol/upstream.ts";
+import type { Draft, Start, StreamEvent } from "../../relay/protocol/upstream.ts";
 import type { Connection, Place } from "./connections.ts";
 import type { Core } from "./core.ts";
 import { demandSubscribe, type Grant } from "./grants.ts";
@@ -31,6 +25,7 @@ import {
   refOnly,
 } from "./schema.ts";
 import type { Turn } from "./turn.ts";
+import { SocketReader } from "./ws_reader.ts";
 
 /** What a connection gets besides what all of them share. */
 export interface SocketContext {
@@ -49,7 +44,7 @@ const HANDSHAKE_MS = 10_000;
 export class SocketConnection implements Connection, SocketEvents {
   readonly #core: Core;
   readonly #context: SocketContext;
-  readonly #readers = new Map<string, Reader>();
+  readonly #readers = new Map<string, SocketReader>();
   readonly #first: (() => void)[] = [];
   #socket: EdgeSocket | undefined;
   #outbox: Outbox | undefined;
@@ -173,7 +168,7 @@ export class SocketConnection implements Connection, SocketEvents {
   }
 
   async #subscribe(channel: string, start: Start, ref: Ref | undefined): Promise<void> {
-    const reader = new Reader(this, ref);
+    const reader = new SocketReader(this, ref);
     try {
       demandSubscribe(this.#context.grant, [channel]);
       this.#keep(channel, reader);
@@ -194,7 +189,7 @@ export class SocketConnection implements Connection, SocketEvents {
     }
   }
 
-  #keep(channel: string, reader: Reader): void {
+  #keep(channel: string, reader: SocketReader): void {
     if (this.#readers.has(channel)) {
       throw new GroundwaveError("bad_request", `already subscribed to ${channel}`);
     }
@@ -269,23 +264,6 @@ export class SocketConnection implements Connection, SocketEvents {
     this.#outbox?.close();
     for (const { subscription } of this.#readers.values()) subscription?.close();
     this.#readers.clear();
-  }
-}
-
-/** One channel's reader. */
-class Reader implements Sink {
-  subscription: Subscription | undefined;
-  /** Whether it was unsubscribed. Before it had its subscription, that answered its `ref` as well. */
-  dropped = false;
-
-  constructor(readonly connection: SocketConnection, readonly ref: Ref | undefined) {}
-
-  event(event: StreamEvent): boolean {
-    return this.connection.deliver(event);
-  }
-
-  closed(error: GroundwaveError): void {
-    this.connection.end(error);
   }
 }
 
