@@ -8,8 +8,11 @@
 import type { Announcement } from "../protocol/announcement.ts";
 import type { Origin } from "../protocol/message.ts";
 import { Announcing, type AnnouncingTimers } from "./announcing.ts";
+import { Missing, type Unreachable } from "./missing.ts";
 import { Names } from "./names.ts";
 import { Oddities, type Oddity } from "./oddities.ts";
+
+export type { Unreachable } from "./missing.ts";
 
 /** Timers of the view, in milliseconds. */
 export interface MembershipTimers extends AnnouncingTimers {
@@ -41,14 +44,6 @@ const MAX_PEERS = 1024;
 export interface Peer extends Announcement {
   /** Each hears the other by multicast: only such a peer counts for custody. */
   readonly mutual: boolean;
-}
-
-/** A relay that vanished without a goodbye and does not answer: it may live on behind a cut. */
-export interface Unreachable {
-  readonly origin: Origin;
-  readonly node: string;
-  /** When it was last heard, in monotonic milliseconds. */
-  readonly heardMs: number;
 }
 
 /** What a question by unicast has found. `refused`: the host lives, the relay does not. */
@@ -90,7 +85,7 @@ export class Membership {
   readonly #self: Self;
   readonly #timers: MembershipTimers;
   readonly #inView = new Map<Origin, Member>();
-  readonly #missing = new Map<Origin, Member>();
+  readonly #missing = new Missing<Member>();
   readonly #names = new Names();
   readonly #oddities: Oddities;
   readonly #events: MembershipEvent[] = [];
@@ -120,11 +115,7 @@ export class Membership {
 
   /** Who vanished and is looked for. */
   get unreachable(): readonly Unreachable[] {
-    return [...this.#missing.values()].map(({ peer: { origin, node }, heardMs }) => ({
-      origin,
-      node,
-      heardMs,
-    }));
+    return this.#missing.list();
   }
 
   /** Whom this relay hears by multicast, to be announced: not those that only answer by unicast. */
@@ -189,7 +180,7 @@ export class Membership {
       this.#remove(origin, "dead");
     } else {
       member.probeAtMs = nowMs + this.#timers.searchMs;
-      this.#missing.set(origin, member);
+      this.#missing.add(member);
       this.#remove(origin, "unreachable");
     }
   }
@@ -220,7 +211,7 @@ export class Membership {
     for (const member of [...this.#members()]) {
       if (!member.probing && nowMs >= this.#probeAtMs(member)) this.#miss(member);
     }
-    this.#giveUp(nowMs);
+    this.#missing.giveUp(nowMs - this.#timers.forgetMs, 1 + this.#inView.size);
   }
 
   /** Who stood still itself has heard nobody meanwhile: that says nothing of the others. */
@@ -230,14 +221,6 @@ export class Membership {
     if (stillMs < this.#timers.announceMs) return;
     for (const member of this.#inView.values()) {
       member.heardMs = Math.min(nowMs, member.heardMs + stillMs);
-    }
-  }
-
-  /** Machines that are taken away without a goodbye must not make a minority of those that are left, one a year. */
-  #giveUp(nowMs: number): void {
-    for (const [origin, { heardMs }] of this.#missing) {
-      if (nowMs - heardMs < this.#timers.forgetMs) continue;
-      if (1 + this.#inView.size > this.#missing.size) this.#missing.delete(origin);
     }
   }
 
@@ -261,16 +244,9 @@ export class Membership {
     const timing = { joinedMs: nowMs, heardMs: nowMs, probeAtMs: nowMs, probing: false };
     this.#inView.set(origin, { peer, ...timing });
     this.#missing.delete(origin);
-    if (this.#names.came(node, origin)) this.#replace(node);
+    if (this.#names.came(node, origin)) this.#missing.replace(node);
     this.#events.push({ type: "joined", peer });
     return true;
-  }
-
-  /** Who has the name of one that is looked for has taken its place. */
-  #replace(node: string): void {
-    for (const [lost, { peer }] of this.#missing) {
-      if (peer.node === node) this.#missing.delete(lost);
-    }
   }
 
   /** It is not heard: what became of it? */
@@ -299,9 +275,6 @@ export class Membership {
     const member = this.#inView.get(origin);
     if (!member) return;
     this.#inView.delete(origin);
-    // So many at most are looked for: the oldest loss is given up first.
-    const [oldest] = this.#missing.keys();
-    if (oldest !== undefined && this.#missing.size > MAX_PEERS) this.#missing.delete(oldest);
     this.#events.push({ type: "left", peer: member.peer, reason });
   }
 }
