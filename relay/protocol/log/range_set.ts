@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Seq } from "../message.ts";
+import type { Range, Seq, Vector } from "../message.ts";
 
 /** Both ends included. */
 export interface Span {
@@ -133,4 +133,14 @@ export class RangeSets {
       for (const { from, to } of set) yield { origin, from, to };
     }
   }
+}
+
+/** Adds what of `range` is beyond `position`, joined to the last where they touch. */
+export function addUncovered(ranges: Range[], range: Range, position: Vector | undefined): void {
+  const { origin, to } = range;
+  const from = Math.max(range.from, (position?.get(origin) ?? 0) + 1);
+  if (from > to) return;
+  const last = ranges.at(-1);
+  if (last?.origin === origin && last.to + 1 === from) ranges[ranges.length - 1] = { ...last, to };
+  else ranges.push({ origin, from, to });
 }

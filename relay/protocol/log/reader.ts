@@ -8,6 +8,7 @@ import type { GapReason, StreamEvent } from "../upstream.ts";
 import { mergeVectors, raise } from "../vector.ts";
 import type { Channel } from "./channels.ts";
 import { MessageAt, type Place } from "./place.ts";
+import { addUncovered } from "./range_set.ts";
 import type { Start } from "./start.ts";
 import type { Tail } from "./tail.ts";
 import { type Entry, firstOf, pass, type Renumber } from "./timeline.ts";
@@ -296,14 +297,4 @@ export class LogReader implements Reader {
 
 function newWalk(index: number, vector: Map<Origin, Seq>, filter: Vector | undefined): Walk {
   return { index, vector, filter, gaps: [], losses: -1, accepting: false, running: false };
-}
-
-/** Adds what of `range` is beyond `position`, joined to the last where they touch. */
-function addUncovered(ranges: Range[], range: Range, position: Vector | undefined): void {
-  const { origin, to } = range;
-  const from = Math.max(range.from, (position?.get(origin) ?? 0) + 1);
-  if (from > to) return;
-  const last = ranges.at(-1);
-  if (last?.origin === origin && last.to + 1 === from) ranges[ranges.length - 1] = { ...last, to };
-  else ranges.push({ origin, from, to });
 }
