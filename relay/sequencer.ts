@@ -16,6 +16,7 @@ import { slotOf } from "./protocol/slot.ts";
 import type { AckLevel, Draft, Published } from "./protocol/upstream.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Replication } from "./replication.ts";
+import { within } from "./within.ts";
 
 export interface SequencerOptions {
   readonly clock: Clock;
@@ -218,10 +219,8 @@ export class Sequencer {
     if (!ready(group).includes(self)) throw unanswered();
   }
 
-  #within(ms: number, outcome: Promise<Outcome>): Promise<Outcome> {
-    const late = Promise.withResolvers<Outcome>();
-    const cancel = this.#options.clock.after(ms, () => late.resolve({ type: "lost" }));
-    return Promise.race([outcome, late.promise]).finally(cancel);
+  async #within(ms: number, outcome: Promise<Outcome>): Promise<Outcome> {
+    return await within(this.#options.clock, ms, outcome) ?? { type: "lost" };
   }
 }
 
