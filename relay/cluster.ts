@@ -21,7 +21,7 @@ import type { Digest } from "./protocol/frames.ts";
 import type { Origin } from "./protocol/message.ts";
 import type { RelayLog } from "./options.ts";
 import type { Sync } from "./sync.ts";
-import { within } from "./within.ts";
+import { pause, within } from "./within.ts";
 
 export interface ClusterOptions {
   readonly clock: Clock;
@@ -191,9 +191,7 @@ export class Cluster {
     while (!this.#isHeldByOthers() && clock.nowMs() < endMs) {
       const answered = await within(clock, endMs - clock.nowMs(), this.exchanges.round());
       if (!answered || this.#isHeldByOthers()) return;
-      const pause = Promise.withResolvers<void>();
-      clock.after(HAND_OVER_STEP_MS, pause.resolve);
-      await pause.promise;
+      await pause(clock, HAND_OVER_STEP_MS);
     }
   }
 

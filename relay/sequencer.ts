@@ -16,7 +16,7 @@ import { slotOf } from "./protocol/slot.ts";
 import type { AckLevel, Draft, Published } from "./protocol/upstream.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Replication } from "./replication.ts";
-import { within } from "./within.ts";
+import { pause, within } from "./within.ts";
 
 export interface SequencerOptions {
   readonly clock: Clock;
@@ -115,9 +115,7 @@ export class Sequencer {
     for (;;) {
       const custodians = this.#sequencers(slot);
       if (custodians.length > 0 || !stoodStill()) return custodians;
-      const pause = Promise.withResolvers<void>();
-      clock.after(LOOK_MS, pause.resolve);
-      await pause.promise;
+      await pause(clock, LOOK_MS);
     }
   }
 

@@ -19,3 +19,8 @@ export async function within<T>(
     cancel();
   }
 }
+
+/** Resolves after `ms` milliseconds. */
+export function pause(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => void clock.after(ms, resolve));
+}
