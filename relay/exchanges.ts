@@ -13,6 +13,7 @@ import type { CustodyView } from "./machines/custody.ts";
 import type { Peer } from "./machines/membership.ts";
 import type { Announcement } from "./protocol/announcement.ts";
 import type { Digest, DigestEntry } from "./protocol/frames.ts";
+import { NOWHERE, type Standing } from "./protocol/log/catch_up.ts";
 import type { Origin, Vector } from "./protocol/message.ts";
 import { within } from "./within.ts";
 
@@ -33,10 +34,10 @@ export interface ExchangesOptions {
   readonly settled: Promise<void>;
   /** Tells one peer and resolves with what it tells; rejects when it does not answer. */
   readonly digest: (peer: Announcement, digest: Digest) => Promise<Digest>;
-  /** Pulls slots from a peer, each from a vector, and every slot of `groups`; false if it did not answer. */
+  /** Pulls slots from a peer, each from where the log stands, and every slot of `groups`; false if it did not answer. */
   readonly pull: (
     peer: Announcement,
-    slots: ReadonlyMap<number, Vector>,
+    slots: ReadonlyMap<number, Standing>,
     groups: readonly Group[],
   ) => Promise<boolean>;
   /** This relay has got whatever it lacked of what `origin` held at `begunMs`, in the groups that it heard then. */
@@ -233,7 +234,7 @@ export class Exchanges {
       pull !== undefined
     );
     if (busy.length > 0) await within(this.#options.clock, OTHER_PULL_MS, Promise.all(busy));
-    const slots = new Map<number, Vector>();
+    const slots = new Map<number, Standing>();
     for (const entry of ahead) {
       const start = this.#holdings.pullFrom(entry);
       if (start) slots.set(entry.slot, start);
@@ -274,5 +275,4 @@ function stands(vector: Vector): boolean {
   return false;
 }
 
-const NOWHERE: Vector = new Map<Origin, number>();
-const NOTHING: ReadonlyMap<number, Vector> = new Map<number, Vector>();
+const NOTHING: ReadonlyMap<number, Standing> = new Map<number, Standing>();

@@ -21,8 +21,8 @@ import type {
   Request,
   TableFrame,
 } from "./protocol/frames.ts";
-import type { AgedMessage } from "./protocol/log/catch_up.ts";
-import type { Origin, Vector } from "./protocol/message.ts";
+import { type AgedMessage, NOWHERE } from "./protocol/log/catch_up.ts";
+import type { Origin } from "./protocol/message.ts";
 import { SessionError } from "./protocol/session_error.ts";
 import type { Draft, Published } from "./protocol/upstream.ts";
 import { SessionDriver } from "./session_driver.ts";
@@ -58,8 +58,6 @@ export interface PeerServerOptions {
 const MAX_SESSIONS = 1024;
 /** Those of them that have not said who they are: one more, and the oldest goes. */
 const MAX_STRANGERS = 64;
-
-const NOTHING: Vector = new Map();
 
 /** All sessions that others have opened to this relay. */
 export class PeerServer {
@@ -179,7 +177,7 @@ class ServedSession {
   ): Generator<CatchUpFrame | PullDone, void> {
     const { logs, clock } = this.#options, { id } = done;
     for (const slot of numbers) {
-      const catchUp = logs.peek(slot)?.catchUp(starts.get(slot) ?? NOTHING, clock.nowMs());
+      const catchUp = logs.peek(slot)?.catchUp(starts.get(slot) ?? NOWHERE, clock.nowMs());
       if (catchUp) yield { type: "catch_up", id, catchUp };
     }
     yield done;

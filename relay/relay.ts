@@ -80,10 +80,11 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   warnIfOpen(options);
 
   const asOfMs = () => cluster.exchanges.asOfMs;
+  const joining = (slot: number) => cluster.isJoining(slot);
   const logs = own(
     new Logs({
       ...logsOptions(options, retention, asOfMs, node.origin, origins),
-      joining: (slot) => cluster.isJoining(slot),
+      joining,
       changed: (slot) => archive?.changed(slot),
     }),
   );
@@ -150,7 +151,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     for (const [group, at] of positions) backbone.startAt(group, peer.origin, at);
   };
   const view = { peers: () => announcer.peers, settled: announcer.settled };
-  const sync = own(new Sync({ clock, logs, table, ask, ...view }));
+  const sync = own(new Sync({ clock, logs, table, ask, joining, ...view }));
   const ready = (group: Group) => cluster.custody.ready(group);
   const inView = (origin: Origin): Announcement => {
     const peer = announcer.peer(origin);

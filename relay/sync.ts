@@ -10,9 +10,10 @@ import type { GroupTable } from "../backbone/registry/group_table.ts";
 import type { Logs } from "./logs.ts";
 import { MEMBERSHIP_TIMERS } from "./machines/membership.ts";
 import type { Announcement } from "./protocol/announcement.ts";
-import type { CatchUp } from "./protocol/log/catch_up.ts";
+import { type CatchUp, NOWHERE, type Standing } from "./protocol/log/catch_up.ts";
 import type { Pull } from "./protocol/frames.ts";
-import type { Origin, Range, Vector } from "./protocol/message.ts";
+import type { Origin, Range } from "./protocol/message.ts";
+import { Turns } from "./turns.ts";
 import { within } from "./within.ts";
 
 export interface SyncOptions {
@@ -21,6 +22,8 @@ export interface SyncOptions {
   readonly table: GroupTable;
   /** The peers in view now. */
   readonly peers: () => readonly Announcement[];
+  /** Whether what a slot missed before it was heard is being fetched: until then everything waits for something. */
+  readonly joining: (slot: number) => boolean;
   /** Resolves once the view has settled: before that, nobody in view does not mean alone. */
   readonly settled: Promise<void>;
   /** Asks one peer; resolves when it has answered all, rejects when it cannot be reached or stalls. */
@@ -49,6 +52,9 @@ const SOON_MS = 250;
 /** Origins that were heard; relays of which this one knows nothing else, and forged ones, must not fill the memory. */
 const MAX_HEARD = 1024;
 
+/** Whole groups are pulled from one peer after the other, but nobody waits for one that brings nothing for so long. */
+const STALLED_MS = 500;
+
 /** Of one slot: the pull under way, and the one that begins after it. */
 interface SlotPull {
   readonly done: Promise<boolean>;
@@ -63,11 +69,13 @@ export class Sync {
   /** When the origins of held messages were heard themselves, in or out of view. */
   readonly #heardMs = new Map<Origin, number>();
   readonly #timers = new Set<() => void>();
+  readonly #turns: Turns;
   #pulls = 0;
   #failures = 0;
 
   constructor(options: SyncOptions) {
     this.#options = options;
+    this.#turns = new Turns(options.clock, STALLED_MS);
   }
 
   /** Pulls begun and failed since the start. */
@@ -75,17 +83,15 @@ export class Sync {
     return { pulls: this.#pulls, failures: this.#failures };
   }
 
-  /** Pulls slots from one peer, each from a vector, and every slot of `groups`; false if it did not answer. */
+  /** Pulls slots from one peer, each from a place, and every slot of `groups`; false if it did not answer. */
   from(
     peer: Announcement,
-    slots: ReadonlyMap<number, Vector>,
+    slots: ReadonlyMap<number, Standing>,
     groups: readonly Group[],
   ): Promise<boolean> {
-    const { logs, table } = this.#options;
-    const known = groups.length === 0
-      ? []
-      : logs.slots().filter((slot) => table.groupsOf(slot).some((group) => groups.includes(group)));
-    return this.#ask(peer, { groups, slots: new Map([...this.#places(known), ...slots]) });
+    return groups.length === 0
+      ? this.#ask(peer, { groups, slots })
+      : this.#turns.take(() => this.#fromGroups(peer, slots, groups));
   }
 
   /**
@@ -128,6 +134,19 @@ export class Sync {
     this.#timers.clear();
   }
 
+  /** All that a peer has of groups; what it has in common with the one before, that one has brought. */
+  #fromGroups(
+    peer: Announcement,
+    slots: ReadonlyMap<number, Standing>,
+    groups: readonly Group[],
+  ): Promise<boolean> {
+    const { logs, table } = this.#options;
+    const known = logs.slots().filter((slot) =>
+      table.groupsOf(slot).some((group) => groups.includes(group))
+    );
+    return this.#ask(peer, { groups, slots: new Map([...this.#places(known), ...slots]) });
+  }
+
   async #pullSlot(slot: number): Promise<boolean> {
     await this.#options.settled;
     const pull = { groups: [], slots: this.#places([slot]) };
@@ -138,7 +157,8 @@ export class Sync {
 
   /** What every peer in view has said it lacks need not be waited for any longer (DESIGN "append"). */
   async #resolveHolds(slot: number): Promise<void> {
-    const { logs, clock, peers } = this.#options;
+    const { logs, clock, peers, joining } = this.#options;
+    if (joining(slot)) return void this.#after(HOLD_RETRY_MS, () => void this.#resolveHolds(slot));
     const live = new Set(peers().map(({ origin }) => origin));
     const recentMs = clock.nowMs() - MEMBERSHIP_TIMERS.expiryMs;
     // An origin that lives never lacks what it published, it only has not been heard; and what others said while it was
@@ -165,8 +185,9 @@ export class Sync {
     for (const oldest of this.#heardMs.keys()) return void this.#heardMs.delete(oldest);
   }
 
-  #places(slots: readonly number[]): ReadonlyMap<number, Vector> {
-    return new Map(slots.map((slot) => [slot, new Map(this.#options.logs.vectorOf(slot))]));
+  #places(slots: readonly number[]): ReadonlyMap<number, Standing> {
+    const { logs } = this.#options;
+    return new Map(slots.map((slot) => [slot, logs.peek(slot)?.standing ?? NOWHERE]));
   }
 
   #missing(slot: number): readonly Range[] {
@@ -191,6 +212,7 @@ export class Sync {
     this.#pulls += 1;
     try {
       await this.#options.ask(peer, pull, (part) => {
+        if (pull.groups.length > 0) this.#turns.comesOn();
         if (!logs.of(part.slot).merge(part, clock.nowMs())) outrun.push(part.slot);
         logs.touched(part.slot);
         if (this.#missing(part.slot).length > 0) this.held(part.slot);

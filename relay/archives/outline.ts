@@ -42,6 +42,7 @@ export function restore(kept: KeptSlot, writtenMs: number, nowMs: number): Catch
   return {
     slot: kept.slot,
     start: NOWHERE,
+    beyond: [],
     messages,
     held: [],
     lost: outline?.lost ?? [],

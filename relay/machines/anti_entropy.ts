@@ -9,7 +9,8 @@
  * @module
  */
 import type { Digest, DigestEntry } from "../protocol/frames.ts";
-import type { Origin, Vector } from "../protocol/message.ts";
+import type { Standing } from "../protocol/log/catch_up.ts";
+import type { Origin } from "../protocol/message.ts";
 import { covers } from "../protocol/vector.ts";
 
 /** What this relay holds, as digests see it. */
@@ -22,7 +23,7 @@ export interface Holdings {
   /** Where this relay stands in a slot, as a view; undefined if it has nothing of it. */
   entry(slot: number): DigestEntry | undefined;
   /** Where to pull from to get what a relay that stands at `entry` has and this one lacks; undefined: there is nothing. */
-  pullFrom(entry: DigestEntry): Vector | undefined;
+  pullFrom(entry: DigestEntry): Standing | undefined;
 }
 
 /** What is known of one peer. */

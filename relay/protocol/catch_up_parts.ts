@@ -35,6 +35,7 @@ function* items(catchUp: CatchUp): Generator<WriteItem, void> {
   }
   yield (writer) => writer.positions(9, catchUp.end);
   yield (writer) => writer.positions(10, catchUp.idleMs);
+  for (const range of catchUp.beyond) yield (writer) => writeRange(writer, 11, range);
 }
 
 /** Writes an Entry. */
@@ -74,6 +75,7 @@ export class CatchUpDraft implements Part<CatchUpFrame> {
   readonly #floors = new Map<string, Vector>();
   readonly #end = new Map<Origin, Seq>();
   readonly #idleMs = new Map<Origin, number>();
+  readonly #beyond: Range[] = [];
 
   /** Reads one part. @throws {DecodeError} */
   static read(reader: WireReader): CatchUpDraft {
@@ -91,6 +93,7 @@ export class CatchUpDraft implements Part<CatchUpFrame> {
     add(this.#floors, part.#floors);
     add(this.#end, part.#end);
     add(this.#idleMs, part.#idleMs);
+    append(this.#beyond, part.#beyond);
   }
 
   /** @throws {DecodeError} if something in it is of another slot. */
@@ -105,6 +108,7 @@ export class CatchUpDraft implements Part<CatchUpFrame> {
     const catchUp = {
       slot: this.slot,
       start: this.#start,
+      beyond: this.#beyond,
       messages: this.#messages,
       held: this.#held,
       lost: this.#lost,
@@ -150,6 +154,9 @@ export class CatchUpDraft implements Part<CatchUpFrame> {
         break;
       case 10:
         reader.position(this.#idleMs);
+        break;
+      case 11:
+        this.#beyond.push(readRange(reader));
         break;
     }
   }

@@ -6,8 +6,8 @@
 import { readEntry, readRange } from "./catch_up_parts.ts";
 import { MAX_GROUP, readId } from "./frame_bodies.ts";
 import type { DigestEntry, DigestFrame, Pull, Push } from "./frames.ts";
-import type { AgedMessage } from "./log/catch_up.ts";
-import type { Origin, Range, Seq, Vector } from "./message.ts";
+import type { AgedMessage, Standing } from "./log/catch_up.ts";
+import type { Origin, Range, Seq } from "./message.ts";
 import { add, append, type Part } from "./parts.ts";
 import { SLOT_COUNT } from "./slot.ts";
 import { DecodeError, type WireReader } from "./wire.ts";
@@ -17,7 +17,7 @@ export class PullDraft implements Part<Pull> {
   id = 0;
   more = false;
   readonly #groups: number[] = [];
-  readonly #slots = new Map<number, Vector>();
+  readonly #slots = new Map<number, Standing>();
 
   /** Reads one part. @throws {DecodeError} */
   static read(reader: WireReader): PullDraft {
@@ -41,8 +41,8 @@ export class PullDraft implements Part<Pull> {
   }
 
   #place(reader: WireReader): void {
-    const { slot, vector } = readDigestEntry(reader);
-    add(this.#slots, new Map([[slot, vector]]));
+    const { slot, vector, ranges } = readPlace(reader);
+    add(this.#slots, new Map([[slot, { vector, beyond: ranges }]]));
   }
 }
 
@@ -82,16 +82,21 @@ export class DigestDraft implements Part<DigestFrame> {
   }
 }
 
-/** Reads a SlotVector or a DigestEntry, which is one with marks. */
 function readDigestEntry(reader: WireReader): DigestEntry {
+  const { slot, vector, ranges } = readPlace(reader);
+  return { slot, vector, lost: ranges };
+}
+
+/** Reads a Place or a DigestEntry. */
+function readPlace(reader: WireReader) {
   let slot = 0;
-  const vector = new Map<Origin, Seq>(), lost: Range[] = [];
+  const vector = new Map<Origin, Seq>(), ranges: Range[] = [];
   reader.nested((tag) => {
     if (tag === 1) slot = reader.uint(SLOT_COUNT - 1);
     else if (tag === 2) reader.position(vector);
-    else if (tag === 3) lost.push(readRange(reader));
+    else if (tag === 3) ranges.push(readRange(reader));
   });
-  return { slot, vector, lost };
+  return { slot, vector, ranges };
 }
 
 /** A Push, or parts of one. */

@@ -13,7 +13,7 @@ import {
   type Pull,
   type Push,
 } from "./frames.ts";
-import type { Vector } from "./message.ts";
+import type { Range, Vector } from "./message.ts";
 import { inParts, type WriteItem } from "./parts.ts";
 import { slotOf } from "./slot.ts";
 import type { Draft } from "./upstream.ts";
@@ -61,19 +61,15 @@ function partsOf(frame: LongFrame): Generator<Uint8Array<ArrayBuffer>, void> {
 }
 
 function* pullItems({ slots, groups }: Pull): Generator<WriteItem, void> {
-  for (const [slot, vector] of slots) {
-    yield (writer) => writer.nested(2, () => writePlace(writer, slot, vector));
+  for (const [slot, { vector, beyond }] of slots) {
+    yield (writer) => writer.nested(2, () => writePlace(writer, slot, vector, beyond));
   }
   yield (writer) => writer.writePackedVarint(3, [...groups]);
 }
 
 function* digestItems({ digest }: DigestFrame): Generator<WriteItem, void> {
   for (const { slot, vector, lost } of digest.entries) {
-    yield (writer) =>
-      writer.nested(3, () => {
-        writePlace(writer, slot, vector);
-        for (const range of lost) writeRange(writer, 3, range);
-      });
+    yield (writer) => writer.nested(3, () => writePlace(writer, slot, vector, lost));
   }
   yield (writer) => writer.writePackedVarint(4, [...digest.groups]);
   yield (writer) => writer.writePackedVarint(5, [...digest.equal]);
@@ -83,9 +79,16 @@ function* pushItems({ messages }: Push): Generator<WriteItem, void> {
   for (const entry of messages) yield (writer) => writeEntry(writer, 3, entry);
 }
 
-function writePlace(writer: WireWriter, slot: number, vector: Vector): void {
+/** Writes the body of a Place or a DigestEntry. */
+function writePlace(
+  writer: WireWriter,
+  slot: number,
+  vector: Vector,
+  ranges: readonly Range[],
+): void {
   writer.writeVarintField(1, slot);
   writer.positions(2, vector);
+  for (const range of ranges) writeRange(writer, 3, range);
 }
 
 function bodyOf(frame: Exclude<Frame, LongFrame>): Uint8Array {

@@ -5,7 +5,7 @@
  * @module
  */
 import type { ErrorCode } from "./errors.ts";
-import type { AgedMessage, CatchUp } from "./log/catch_up.ts";
+import type { AgedMessage, CatchUp, Standing } from "./log/catch_up.ts";
 import type { Origin, Range, Vector } from "./message.ts";
 import type { Draft, Published } from "./upstream.ts";
 
@@ -69,7 +69,7 @@ export interface Pull extends WithId<"pull"> {
   /** Every slot of these groups, from nothing where `slots` does not name it. */
   readonly groups: readonly number[];
   /** Slots and where the asker stands in each. */
-  readonly slots: ReadonlyMap<number, Vector>;
+  readonly slots: ReadonlyMap<number, Standing>;
 }
 
 /** One slot's part of the answer to a pull. */

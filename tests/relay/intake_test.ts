@@ -36,6 +36,7 @@ function setUp() {
     logs,
     table: staticGroups(1),
     peers: () => announcer.peers,
+    joining: () => false,
     settled: announcer.settled,
     ask: () => Promise.resolve(),
   });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { NOWHERE } from "../../relay/protocol/log/catch_up.ts";
 import { Logs } from "../../relay/logs.ts";
 import type { SlotLog } from "../../relay/protocol/log/log.ts";
 import { bytesOf } from "../../relay/protocol/log/timeline.ts";
@@ -16,7 +17,7 @@ function setUp(maxBytes = 1_000_000) {
 }
 
 function heldBy(log: SlotLog | undefined): number[] {
-  return log?.catchUp(new Map(), 0).messages.map(({ message }) => message.seq) ?? [];
+  return log?.catchUp(NOWHERE, 0).messages.map(({ message }) => message.seq) ?? [];
 }
 
 Deno.test("a log that nobody reads and nothing was put into is let go", () => {

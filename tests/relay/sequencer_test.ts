@@ -94,7 +94,7 @@ class World {
   #pull(to: string, slot: number): void {
     const log = this.#of(to).logs.of(slot), nowMs = this.clock.nowMs();
     for (const { logs } of this.#nodes.values()) {
-      const catchUp = logs.peek(slot)?.catchUp(log.vector, nowMs);
+      const catchUp = logs.peek(slot)?.catchUp(log.standing, nowMs);
       if (catchUp) log.merge(catchUp, nowMs);
     }
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { staticGroups } from "../../backbone/registry/static.ts";
 import { Logs } from "../../relay/logs.ts";
-import type { CatchUp } from "../../relay/protocol/log/catch_up.ts";
+import { type CatchUp, NOWHERE } from "../../relay/protocol/log/catch_up.ts";
 import type { Message, Origin, Vector } from "../../relay/protocol/message.ts";
 import { type PullRequest, Sync } from "../../relay/sync.ts";
 import { announcement } from "../support/announcement.ts";
@@ -12,6 +12,7 @@ type Answer = (pull: PullRequest, answer: (part: CatchUp) => void) => void | Pro
 
 /** A relay's fetching side beside peers that answer as told. */
 function setUp(answers: Readonly<Record<Origin, Answer>>, settled = Promise.resolve()) {
+  let joining = false;
   const clock = new VirtualClock(), asked: PullRequest[] = [];
   const logs = new Logs({ clock, log: LOG_OPTIONS, maxBytes: 1_000_000 });
   const sync = new Sync({
@@ -20,6 +21,7 @@ function setUp(answers: Readonly<Record<Origin, Answer>>, settled = Promise.reso
     table: staticGroups(1),
     peers: () => Object.keys(answers).map((origin) => announcement(origin)),
     settled,
+    joining: () => joining,
     ask: async ({ origin }, pull, answer) => {
       asked.push(pull);
       await answers[origin]?.(pull, answer);
@@ -29,14 +31,15 @@ function setUp(answers: Readonly<Record<Origin, Answer>>, settled = Promise.reso
   const receive = (message: Message) => {
     if (logs.append(message) === "held") sync.held(message.slot);
   };
-  return { clock, logs, sync, asked, receive };
+  const join = (on: boolean) => joining = on;
+  return { clock, logs, sync, asked, receive, join };
 }
 
 /** Answers from a log that holds `1` to `to` of A. */
 function holding(to: number): Answer {
   const log = newLog(B);
   appendAll(log, A, 1, to);
-  return (pull, answer) => answer(log.catchUp(pull.slots.get(SLOT) ?? new Map(), 0));
+  return (pull, answer) => answer(log.catchUp(pull.slots.get(SLOT) ?? NOWHERE, 0));
 }
 
 const empty: Answer = () => {};
@@ -59,7 +62,7 @@ Deno.test("a pull says where the log stands and merges what every peer has beyon
   const { logs, sync, asked } = setUp({ one: holding(5), other: holding(3) });
   logs.append(message(A, 1));
   assert.equal(await sync.slot(SLOT), true);
-  assert.deepEqual(asked.map(({ slots }) => slots.get(SLOT)?.get(A)), [1, 1]);
+  assert.deepEqual(asked.map(({ slots }) => slots.get(SLOT)?.vector.get(A)), [1, 1]);
   assert.equal(logs.vectorOf(SLOT).get(A), 5);
 });
 
@@ -90,20 +93,54 @@ Deno.test("a pull waits for slow peers, but not for ever; one that fails is no r
 Deno.test("a whole group is pulled from where the log stands, or from below it where it has marks", async () => {
   const { logs, sync, asked } = setUp({ one: empty });
   logs.append(message(A, 1));
-  const start = new Map([[SLOT, new Map([[B, 4]])]]);
+  const start = new Map([[SLOT, { vector: new Map([[B, 4]]), beyond: [] }]]);
   await sync.from(announcement("one"), new Map(), [1]);
   await sync.from(announcement("one"), start, [1]);
   await sync.from(announcement("one"), start, []);
-  assert.deepEqual(asked.map(({ groups, slots }) => [groups, [...slots.get(SLOT) ?? []]]), [
+  assert.deepEqual(asked.map(({ groups, slots }) => [groups, [...slots.get(SLOT)?.vector ?? []]]), [
     [[1], [["relaySSS", 0], [A, 1]]],
     [[1], [[B, 4]]],
     [[], [[B, 4]]],
   ]);
 });
 
+Deno.test("what one peer has brought of whole groups the next is not asked for", async () => {
+  const { logs, sync, asked } = setUp({ one: holding(5), other: holding(7) });
+  const [one, other] = ["one", "other"].map((origin) =>
+    sync.from(announcement(origin), new Map(), [1])
+  );
+  assert.deepEqual(await Promise.all([one, other]), [true, true]);
+  assert.deepEqual(asked.map(({ slots }) => slots.get(SLOT)?.vector.get(A)), [undefined, 5]);
+  assert.equal(logs.vectorOf(SLOT).get(A), 7);
+});
+
+Deno.test("a peer that brings nothing of whole groups holds up the next for half a second", async () => {
+  const { clock, logs, sync } = setUp({ one: silent, other: holding(7) });
+  void sync.from(announcement("one"), new Map(), [1]);
+  const other = sync.from(announcement("other"), new Map(), [1]);
+  await pass(clock, 450);
+  assert.equal(logs.vectorOf(SLOT).get(A), undefined);
+  await pass(clock, 100);
+  assert.equal(await other, true);
+  assert.equal(logs.vectorOf(SLOT).get(A), 7);
+});
+
+Deno.test("while a slot is joined, what is held there is not asked for beside that", async () => {
+  const { clock, sync, asked, receive, join } = setUp({ one: holding(3) });
+  join(true);
+  receive(message(A, 3));
+  await pass(clock, 2000);
+  assert.equal(asked.length, 0);
+  join(false);
+  await pass(clock, 600);
+  assert.equal(asked.length, 1);
+  sync.close();
+});
+
 Deno.test("an answer that the log has outrun by forgetting is asked again, once", async () => {
   const past: Vector = new Map([["gone____", 7]]);
-  const late: Answer = (_pull, answer) => answer({ ...newLog(B).catchUp(past, 0) });
+  const late: Answer = (_pull, answer) =>
+    answer({ ...newLog(B).catchUp({ vector: past, beyond: [] }, 0) });
   const { sync, asked } = setUp({ one: late });
   assert.equal(await sync.slot(SLOT), false);
   assert.equal(asked.length, 2);

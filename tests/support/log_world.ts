@@ -6,7 +6,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { CatchUp } from "../../relay/protocol/log/catch_up.ts";
+import { type CatchUp, NOWHERE } from "../../relay/protocol/log/catch_up.ts";
 import { SlotLog } from "../../relay/protocol/log/log.ts";
 import type { Message, Origin, Seq } from "../../relay/protocol/message.ts";
 import { Client, sorted } from "./log_client.ts";
@@ -64,7 +64,7 @@ export class Twin {
     const lost = positions(log.lost());
     for (const position of lost) this.#excused.add(position);
     assert.deepEqual(lost.sort(), [...naive.lost].sort(), "lost");
-    const answer = log.catchUp(new Map(), nowMs);
+    const answer = log.catchUp(NOWHERE, nowMs);
     assert.deepEqual(answer.messages.map(({ message }) => key(message)), naive.retained(new Map()));
     assert.deepEqual(answer.held.map(({ message }) => key(message)).sort(), naive.held(), "held");
     for (const channel of CHANNELS) {
@@ -196,7 +196,7 @@ export class World {
     if (to) {
       this.#answers.push({
         to,
-        answer: this.#from(to).log.catchUp(new Map(to.log.vector), this.#nowMs),
+        answer: this.#from(to).log.catchUp(to.log.standing, this.#nowMs),
       });
     }
   }

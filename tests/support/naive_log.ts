@@ -125,8 +125,18 @@ export class NaiveLog {
 
   merge(answer: CatchUp, nowMs: number): boolean {
     for (const [origin, seq] of answer.start) if (seq > this.seqOf(origin)) return false;
+    const beyond = new Set(positions(answer.beyond));
+    const waiting = new Set(this.#waiting.map(({ message }) => key(message)));
+    for (const { origin, from, to } of answer.beyond) {
+      for (let s = from; s <= to; s++) {
+        if (s > this.seqOf(origin) ? !waiting.has(at(origin, s)) : this.lost.has(at(origin, s))) {
+          return false;
+        }
+      }
+    }
     this.#takeFloors(answer.floors);
-    const there = new Set([...answer.messages, ...answer.held].map(({ message }) => key(message)));
+    const sent = [...answer.messages, ...answer.held].map(({ message }) => key(message));
+    const there = new Set([...sent, ...beyond]);
     const lost = new Set(positions(answer.lost));
     for (const [origin, end] of answer.end) {
       for (let s = this.seqOf(origin) + 1; s <= end; s++) {

@@ -4,11 +4,12 @@
  * @module
  */
 import type { Vector } from "../message.ts";
-import type { CatchUp } from "./catch_up.ts";
+import type { CatchUp, Standing } from "./catch_up.ts";
 import type { Channels } from "./channels.ts";
 import type { Holds } from "./holds.ts";
 import type { Marks } from "./marks.ts";
 import type { Origins } from "./origins.ts";
+import { RangeSets } from "./range_set.ts";
 import type { Stored, Timeline } from "./timeline.ts";
 
 /** The parts of a log that an answer is made of. */
@@ -39,6 +40,7 @@ export function outline(told: Told, start: Vector, nowMs: number): CatchUp {
   return {
     slot,
     start,
+    beyond: [],
     messages: [],
     held: [],
     lost: marks.above(start),
@@ -48,13 +50,17 @@ export function outline(told: Told, start: Vector, nowMs: number): CatchUp {
   };
 }
 
-/** The answer to a pull of a peer that stands at `start`. */
-export function catchUp(told: Told, start: Vector, nowMs: number): CatchUp {
+/** The answer to a pull of a peer that stands somewhere. */
+export function catchUp(told: Told, { vector, beyond }: Standing, nowMs: number): CatchUp {
+  const has = new RangeSets();
+  for (const { origin, from, to } of beyond) has.add(origin, from, to);
+  const lacks = ({ message: { origin, seq } }: Stored) => !has.of(origin)?.has(seq);
   const aged = ({ message, atMs }: Stored) => ({ message, ageMs: Math.max(0, nowMs - atMs) });
   return {
-    ...outline(told, start, nowMs),
-    messages: [...told.timeline.messagesAbove(start)].map(aged),
-    held: aside(told).filter((stored) => isAbove(stored, start)).map(aged),
+    ...outline(told, vector, nowMs),
+    beyond,
+    messages: [...told.timeline.messagesAbove(vector)].filter(lacks).map(aged),
+    held: aside(told).filter((stored) => isAbove(stored, vector) && lacks(stored)).map(aged),
   };
 }
 

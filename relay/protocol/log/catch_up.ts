@@ -12,10 +12,23 @@ export interface AgedMessage {
   readonly ageMs: number;
 }
 
+/** Where a log stands that asks for what it lacks. */
+export interface Standing {
+  /** All up to here it has, or knows that it will not get. */
+  readonly vector: Vector;
+  /** What it has beyond that: held, or behind a mark. An answer leaves it out. */
+  readonly beyond: readonly Range[];
+}
+
+/** Of a log that has nothing. */
+export const NOWHERE: Standing = { vector: new Map(), beyond: [] };
+
 export interface CatchUp {
   readonly slot: number;
   /** Where the asker said that it stands: the answer holds for a log that still covers this. */
   readonly start: Vector;
+  /** What the asker said that it has beyond `start`: not sent again, and not a hole. */
+  readonly beyond: readonly Range[];
   /** In log order. */
   readonly messages: readonly AgedMessage[];
   /** Held, or kept beside the log because a mark took their place. */
@@ -37,5 +50,6 @@ export function holesOf(answer: CatchUp, vector: Vector): Range[] {
   for (const { message: { origin, seq } } of answer.messages) holes.delete(origin, seq, seq);
   for (const { message: { origin, seq } } of answer.held) holes.delete(origin, seq, seq);
   for (const { origin, from, to } of answer.lost) holes.delete(origin, from, to);
+  for (const { origin, from, to } of answer.beyond) holes.delete(origin, from, to);
   return [...holes.ranges()];
 }

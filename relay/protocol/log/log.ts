@@ -8,12 +8,13 @@
 import type { Message, Origin, Range, Seq, Vector } from "../message.ts";
 import { covers } from "../vector.ts";
 import { aside, catchUp, messagesAbove, outline, type Told } from "./answer.ts";
-import { type CatchUp, holesOf } from "./catch_up.ts";
+import { type CatchUp, holesOf, type Standing } from "./catch_up.ts";
 import { Channels } from "./channels.ts";
 import { type Hold, Holds, unmetBy } from "./holds.ts";
 import { Marks } from "./marks.ts";
 import { Origins } from "./origins.ts";
 import { LogReader, type Reader } from "./reader.ts";
+import { standingOf, stillStands } from "./standing.ts";
 import { type OpenStart, startOf } from "./start.ts";
 import type { Appended, LogOptions, OpenOptions } from "./options.ts";
 import { Retention } from "./retention.ts";
@@ -178,16 +179,19 @@ export class SlotLog {
     return this.#marks.ranges();
   }
 
+  /** Where it stands, to ask a peer of which nothing is known. */
+  get standing(): Standing {
+    return standingOf(this.#told, NOWHERE);
+  }
+
   /**
    * Where a pull from a peer of this vector and these marks must start: below the log's vector where the peer may have
    * what is marked here. Undefined: it has nothing for this log.
    */
-  pullFrom(vector: Vector, lost: readonly Range[]): Vector | undefined {
+  pullFrom(vector: Vector, lost: readonly Range[]): Standing | undefined {
     const marked = this.#marks.heldBy(vector, lost);
     if (marked.size === 0 && covers(this.#vector, vector)) return undefined;
-    const start = new Map(this.#vector);
-    for (const [origin, seq] of marked) start.set(origin, seq - 1);
-    return start;
+    return standingOf(this.#told, marked);
   }
 
   /** What a copy that stands at `start` lacks, in log order and as views, those kept beside the log at the end. */
@@ -200,14 +204,14 @@ export class SlotLog {
     return outline(this.#told, NOWHERE, nowMs);
   }
 
-  /** The answer to a pull of a peer that stands at `start`. */
-  catchUp(start: Vector, nowMs: number): CatchUp {
-    return catchUp(this.#told, start, nowMs);
+  /** The answer to a pull of a peer that stands there. */
+  catchUp(standing: Standing, nowMs: number): CatchUp {
+    return catchUp(this.#told, standing, nowMs);
   }
 
-  /** Takes a peer's answer. False: thrown away, because the log no longer covers its start; ask again. */
+  /** Takes a peer's answer. False: thrown away, because the log no longer stands where it asked from; ask again. */
   merge(answer: CatchUp, nowMs: number): boolean {
-    if (!covers(this.#vector, answer.start)) return false;
+    if (!stillStands(this.#told, answer)) return false;
     for (const [origin, idleMs] of answer.idleMs) {
       if (answer.end.has(origin)) this.#origins.heard(origin, nowMs - idleMs);
     }

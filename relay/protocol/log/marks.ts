@@ -39,6 +39,12 @@ export class Marks {
     return this.#lost.of(origin)?.has(seq) ?? false;
   }
 
+  /** Whether any of a range is marked. */
+  overlaps({ origin, from, to }: Range): boolean {
+    for (const _ of this.#lost.of(origin)?.within(from, to) ?? []) return true;
+    return false;
+  }
+
   /** Everything marked. */
   ranges(): Range[] {
     return [...this.#lost.ranges()];

@@ -251,12 +251,12 @@ Deno.test("a large catch-up travels in parts, between which other frames may com
 Deno.test("digests, pulls and pushes of any size travel in parts", () => {
   const random = seededRandom(3);
   const slots = Array.from({ length: 16384 }, (_, slot) => slot);
-  const vector = randomVector(random, 8, 1);
+  const vector = randomVector(random, 8, 1), standing = { vector, beyond: [] };
   const entries = slots.map((slot) => ({ slot, vector, lost: [] }));
   const message = { ...randomMessage(random, "a"), data: "x".repeat(1024 * 1024) };
   const frames: Frame[] = [
     { type: "digest", id: 1, digest: { groups: [1], entries, equal: slots } },
-    { type: "pull", id: 2, groups: [1], slots: new Map(slots.map((slot) => [slot, vector])) },
+    { type: "pull", id: 2, groups: [1], slots: new Map(slots.map((slot) => [slot, standing])) },
     { type: "push", id: 3, messages: Array.from({ length: 5 }, () => ({ message, ageMs: 1 })) },
   ];
   for (const frame of frames) {
@@ -276,6 +276,7 @@ Deno.test("parts are encoded only as they are asked for", () => {
   }));
   const nothing = {
     start: new Map(),
+    beyond: [],
     held: [],
     lost: [],
     floors: new Map(),
@@ -321,6 +322,7 @@ Deno.test("ages are rounded to milliseconds", () => {
   const catchUp: CatchUp = {
     slot: slotOf("a"),
     start: new Map(),
+    beyond: [],
     messages: [{ message, ageMs: 1.4 }],
     held: [],
     lost: [],

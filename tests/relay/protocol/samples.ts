@@ -6,7 +6,7 @@
 import { DIGITS } from "../../../relay/protocol/base64url.ts";
 import type { Announcement } from "../../../relay/protocol/announcement.ts";
 import { type Digest, type Frame, NONCE_BYTES } from "../../../relay/protocol/frames.ts";
-import type { AgedMessage, CatchUp } from "../../../relay/protocol/log/catch_up.ts";
+import type { AgedMessage, CatchUp, Standing } from "../../../relay/protocol/log/catch_up.ts";
 import { type ErrorCode, ERRORS } from "../../../relay/protocol/errors.ts";
 import {
   type Message,
@@ -171,6 +171,13 @@ export function randomLevel(random: Random): AckLevel {
   return pick(random, ["accepted", "replicated", "archived"]);
 }
 
+function randomStanding(random: Random): Standing {
+  return {
+    vector: randomVector(random, 3),
+    beyond: some(random, 3, () => randomRange(random)),
+  };
+}
+
 export function randomCatchUp(random: Random): CatchUp {
   const tag = randomText(random, 5).replaceAll(/[{}]/g, "") || "t";
   const channel = () => `${int(random, 100)}{${tag}}`;
@@ -181,6 +188,7 @@ export function randomCatchUp(random: Random): CatchUp {
   return {
     slot: slotOf(`{${tag}}`),
     start: randomVector(random, 3),
+    beyond: some(random, 3, () => randomRange(random)),
     messages: some(random, 4, entry),
     held: some(random, 2, entry),
     lost: some(random, 3, () => randomRange(random)),
@@ -215,7 +223,7 @@ export function randomFrame(random: Random): Frame {
       type: "pull",
       id,
       groups: some(random, 5, () => int(random, 33)),
-      slots: new Map(randomSlots(random, 5).map((slot) => [slot, randomVector(random, 3)])),
+      slots: new Map(randomSlots(random, 5).map((slot) => [slot, randomStanding(random)])),
     }),
     () => ({ type: "catch_up", id, catchUp: randomCatchUp(random) }),
     () => ({

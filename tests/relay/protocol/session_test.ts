@@ -129,9 +129,9 @@ Deno.test("whatever is asked arrives as it was asked and is answered once, howev
 /** A catch-up of about 8 MiB. */
 function largeCatchUp() {
   const message = { ...randomMessage(seededRandom(1), "a"), data: "x".repeat(100_000) };
-  const none = { start: new Map(), held: [], lost: [], floors: new Map(), end: new Map() };
+  const none = { start: new Map(), beyond: [], held: [], lost: [], floors: new Map() };
   const messages = Array.from({ length: 80 }, () => ({ message, ageMs: 0 }));
-  return { ...none, slot: slotOf("a"), messages, idleMs: new Map() };
+  return { ...none, slot: slotOf("a"), messages, end: new Map(), idleMs: new Map() };
 }
 
 /** A session in which as many pulls were asked for, each answered with a large catch-up; nothing of it is sent. */

@@ -1,5 +1,6 @@
 /** The counter-examples that the model found, as far as they concern one log or two that pull from each other. */
 import assert from "node:assert/strict";
+import { NOWHERE } from "../../../../relay/protocol/log/catch_up.ts";
 import {
   A,
   appendAll,
@@ -154,16 +155,16 @@ Deno.test("5: a channel that was listed only because a reader kept its floors ke
   follow(peer, "live");
   appendAll(peer, C, 1, 1);
   peer.tick(MAX_AGE_MS);
-  assert.deepEqual([...peer.catchUp(new Map(), 0).floors.keys()], ["a"]);
+  assert.deepEqual([...peer.catchUp(NOWHERE, 0).floors.keys()], ["a"]);
   assert.ok(pull(joining, peer, 0));
-  assert.deepEqual([...joining.catchUp(new Map(), 0).floors.keys()], [""]);
+  assert.deepEqual([...joining.catchUp(NOWHERE, 0).floors.keys()], [""]);
 });
 
 Deno.test("6: an answer is thrown away if the log was dropped and made again since it was asked for", () => {
   const before = newLog(A), other = newLog(B);
   appendAll(before, C, 1, 3);
   appendAll(other, C, 1, 5);
-  const answer = other.catchUp(new Map(before.vector), 0);
+  const answer = other.catchUp(before.standing, 0);
   const again = newLog(A);
   const { said } = follow(again, "live");
   assert.equal(again.merge(answer, 0), false);
@@ -225,4 +226,45 @@ Deno.test("12: a relay cut off while another publishes and dies delivers or anno
   assert.ok(pull(cutOff, other, 20_000));
   assert.deepEqual(said, [`${C}.1`, `${C}.2`, `expired ${C}.3-4`, `${C}.5`, `${C}.6`, `${C}.7`]);
   assert.equal(cutOff.vector.get(C), 7);
+});
+
+Deno.test("what waits is not fetched again", () => {
+  const log = newLog(A), peer = newLog(B);
+  appendAll(peer, C, 1, 5);
+  for (const seq of [3, 5]) log.append(message(C, seq), 0);
+  const standing = log.pullFrom(peer.vector, peer.lost());
+  assert.deepEqual(standing?.beyond, [3, 5].map((seq) => ({ origin: C, from: seq, to: seq })));
+  const answer = peer.catchUp(standing, 0);
+  assert.deepEqual(answer.messages.map(({ message }) => message.seq), [1, 2, 4]);
+  assert.ok(log.merge(answer, 0));
+  assert.deepEqual(follow(log, new Map()).said, [1, 2, 3, 4, 5].map((seq) => `${C}.${seq}`));
+});
+
+Deno.test("what came behind a mark is not fetched again with what is marked", () => {
+  const log = newLog(A), peer = newLog(B);
+  appendAll(peer, C, 1, 5);
+  for (const seq of [2, 4, 5]) log.append(message(C, seq), 0);
+  log.tick(HOLD_MS);
+  const standing = log.pullFrom(peer.vector, peer.lost());
+  assert.ok(standing);
+  const answer = peer.catchUp(standing, HOLD_MS);
+  assert.deepEqual(answer.messages.map(({ message }) => message.seq), [1, 3]);
+  assert.ok(log.merge(answer, HOLD_MS));
+  assert.deepEqual(log.lost(), []);
+});
+
+Deno.test("6: an answer that leaves out what a log had that was begun anew since is thrown away", () => {
+  const before = newLog(A), peer = newLog(B);
+  appendAll(peer, C, 1, 3);
+  before.append(message(C, 2), 0);
+  const waited = peer.catchUp(before.standing, 0);
+  assert.ok(!newLog(A).merge(waited, 0), "what waited is not there");
+  before.append(message(C, 3), 0);
+  before.tick(HOLD_MS);
+  const marked = before.pullFrom(peer.vector, peer.lost());
+  assert.ok(marked);
+  const after = newLog(A);
+  after.append(message(C, 3), 0);
+  after.tick(HOLD_MS);
+  assert.ok(!after.merge(peer.catchUp(marked, 0), 0), "what was behind the mark is marked now");
 });
