@@ -25,7 +25,7 @@ export interface PublisherOptions {
   readonly replication: Pick<Replication, "hasRoom" | "sent">;
   /** Wall-clock milliseconds. */
   readonly wallMs: () => number;
-  /** Brings a slot up to what the relays in view hold; true if every one has answered in time. */
+  /** Brings a slot up to what the relays in view hold; true if every one has answered in time, and nobody is missed. */
   readonly pull: (slot: number) => Promise<boolean>;
   /** No other relay has been in view since the start, or for a while. */
   readonly isAlone: () => boolean;

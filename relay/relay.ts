@@ -199,7 +199,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     logs,
     replication,
     wallMs,
-    pull: (slot) => sync.slotSoon(slot),
+    pull: async (slot) => await sync.slotSoon(slot) && announcer.unreachable.length === 0,
     isAlone: () => company.isAlone(clock.nowMs()),
   });
   const sequencer = new Sequencer({

@@ -113,6 +113,25 @@ Deno.test("12: who was cut off while another published and died gets it after th
   await ended(world);
 });
 
+Deno.test("who is cut off does not take for unpublished what it cannot ask for: an answer follows it", async () => {
+  const world = new ClusterWorld({ seed: 14, machines: 3 });
+  await world.startAll();
+  const asking = world.subscribe(["a"], 1), answering = world.subscribe(["a"], 2);
+  await world.run(15_000);
+  const heal = isolate(world, 2, [0, 1]);
+  await world.run(4000);
+  const asked = world.publish(0, "a");
+  await world.run(1000);
+  const answer = world.publish(2, "a", { after: asking });
+  await world.run(1000);
+  heal();
+  await world.run(6000);
+  for (const { record } of [asking, answering]) {
+    assert.deepEqual(data(record), [asked.data, answer.data]);
+  }
+  await ended(world);
+});
+
 Deno.test("who is cut off is told that it is stale, and that it is fresh again", async () => {
   const world = new ClusterWorld({ seed: 13, machines: 3 });
   await world.startAll();
