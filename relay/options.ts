@@ -45,7 +45,7 @@ export interface RelayOptions extends
   readonly tableStore?: TableStore;
   /** Where a copy of the logs is kept, this relay's to close; nowhere if absent. */
   readonly archive?: ArchiveStore;
-  /** INTERFACE "Limits" if absent. */
+  /** {@link RETENTION} if absent. */
   readonly retention?: Retention;
 }
 
@@ -54,3 +54,6 @@ export interface Retention {
   readonly maxCount: number;
   readonly maxAgeMs: number;
 }
+
+/** INTERFACE "Limits". A group is heard as long after its last reader as its messages are kept. */
+export const RETENTION: Retention = { maxCount: 1000, maxAgeMs: 300_000 };
