@@ -4,7 +4,7 @@ import { Exchanges } from "../../relay/exchanges.ts";
 import { Logs } from "../../relay/logs.ts";
 import type { Peer } from "../../relay/machines/membership.ts";
 import type { Digest } from "../../relay/protocol/frames.ts";
-import type { Origin, Vector } from "../../relay/protocol/message.ts";
+import type { Origin } from "../../relay/protocol/message.ts";
 import { announcement } from "../support/announcement.ts";
 import { A, appendAll, B, LOG_OPTIONS, newLog, SLOT } from "../support/slot_log.ts";
 import { VirtualClock } from "../support/virtual_clock.ts";

@@ -9,26 +9,14 @@ import type { Message, Origin, Range, Seq, Vector } from "../message.ts";
 import { covers } from "../vector.ts";
 import { aside, catchUp, messagesAbove, outline, type Told } from "./answer.ts";
 import { type CatchUp, holesOf, type Standing } from "./catch_up.ts";
-import { Channels } from "./channels.ts";
-import { type Hold, Holds, unmetBy } from "./holds.ts";
-import { Marks } from "./marks.ts";
+import { History } from "./history.ts";
+import { type Hold, Holds } from "./holds.ts";
+import type { Appended, LogOptions, OpenOptions } from "./options.ts";
 import { Origins } from "./origins.ts";
 import { LogReader, type Reader } from "./reader.ts";
 import { standingOf, stillStands } from "./standing.ts";
 import { type OpenStart, startOf } from "./start.ts";
-import type { Appended, LogOptions, OpenOptions } from "./options.ts";
-import { Retention } from "./retention.ts";
-import { Tail } from "./tail.ts";
-import {
-  type Entry,
-  filledMark,
-  lostEntry,
-  messageEntry,
-  skipEntry,
-  type Stored,
-  Timeline,
-  unmetEntry,
-} from "./timeline.ts";
+import type { Stored } from "./timeline.ts";
 
 export type { Appended, LogOptions, OpenOptions } from "./options.ts";
 
@@ -41,78 +29,59 @@ const NOWHERE: Vector = new Map();
 export class SlotLog {
   readonly slot: number;
   readonly #options: LogOptions;
-  readonly #timeline: Timeline;
-  readonly #channels = new Channels();
+  readonly #history: History;
   readonly #holds = new Holds();
-  readonly #marks = new Marks();
-  readonly #tail: Tail;
-  readonly #vector: Map<Origin, Seq>;
-  readonly #retention: Retention;
   readonly #origins: Origins;
-  #version = 0;
 
   constructor(slot: number, options: LogOptions) {
     this.slot = slot;
     this.#options = options;
-    this.#vector = new Map([[options.self, 0]]);
-    this.#timeline = new Timeline(this.#vector);
-    this.#tail = new Tail({
-      slot,
-      self: options.self,
-      timeline: this.#timeline,
-      channels: this.#channels,
-      asOfMs: options.asOfMs,
-    });
-    this.#retention = new Retention({
-      timeline: this.#timeline,
-      channels: this.#channels,
-      marks: this.#marks,
-      tail: this.#tail,
-    });
+    this.#history = new History(slot, options);
     this.#origins = new Origins(options.forgetMs);
   }
 
   /** Highest contiguous seq by origin, marks counting as passed; the serving relay at 0 if it published nothing. A view. */
   get vector(): Vector {
-    return this.#vector;
+    return this.#history.vector;
   }
 
   /** The highest seq of an origin that has come, delivered or held: so far its messages are known to exist. */
   highest(origin: Origin): Seq {
-    return Math.max(this.#seqOf(origin), this.#holds.highest(origin));
+    return Math.max(this.#history.seqOf(origin), this.#holds.highest(origin));
   }
 
   /** Rises with whatever a peer that had all before could pull. */
   get version(): number {
-    return this.#version;
+    return this.#history.version;
   }
 
   /** What it retains, roughly. */
   get bytes(): number {
-    return this.#retention.bytes + this.#holds.bytes + this.#marks.bytes;
+    return this.#history.bytes + this.#holds.bytes;
   }
 
   /** Arrival of the oldest entry retained, in monotonic milliseconds; undefined without any. */
   get oldestMs(): number | undefined {
-    return this.#retention.oldestMs ?? this.#marks.oldestMs;
+    return this.#history.oldestMs;
   }
 
   /** Nothing retained, nothing waiting, no reader, no origin to remember: it may be let go. */
   get idle(): boolean {
-    return this.#retention.count === 0 && this.bytes === 0 && this.#tail.readers.size === 0 &&
-      [...this.#vector.values()].every((seq) => seq === 0);
+    return this.#holds.size === 0 && this.#history.idle;
   }
 
   /** Takes a message that arrived in the LAN `ageMs` ago, and shows readers whatever can be delivered now. */
   append(message: Message, nowMs: number, ageMs = 0): Appended {
-    const { origin, seq } = message;
-    const atMs = nowMs - ageMs;
-    if (seq <= this.#seqOf(origin)) {
-      return this.#marks.isLost(origin, seq) ? this.#appendLate(message, atMs) : "duplicate";
+    const { origin, seq } = message, history = this.#history;
+    const atMs = nowMs - ageMs, passed = history.seqOf(origin);
+    if (seq <= passed) {
+      if (!history.marks.isLost(origin, seq)) return "duplicate";
+      history.fill(message, atMs);
+      return "delivered";
     }
     if (this.#holds.has(origin, seq)) return "duplicate";
     this.#origins.heard(origin, atMs);
-    if (seq === this.#seqOf(origin) + 1 && this.#holds.isMet(message, this.#vector)) {
+    if (seq === passed + 1 && this.#holds.isMet(message, history.vector)) {
       this.#deliver(message, atMs);
       this.#settle(nowMs);
       return "delivered";
@@ -125,7 +94,7 @@ export class SlotLog {
 
   /** The message of a channel that was published with an idempotency key, while it is retained or waits. */
   keyed(channel: string, key: string): Stored | undefined {
-    return this.#channels.get(channel)?.keyed(key) ??
+    return this.#history.channels.get(channel)?.keyed(key) ??
       aside(this.#told).find(({ message }) => message.channel === channel && message.key === key);
   }
 
@@ -136,25 +105,20 @@ export class SlotLog {
 
   /** What waits are for: ask every relay in view for it. */
   missing(): Range[] {
-    return this.#holds.missing(this.#vector);
+    return this.#holds.missing(this.vector);
   }
 
   /** Every relay in view has answered that it lacks these: who waits for them waits no longer. */
   lacked(ranges: readonly Range[], nowMs: number): void {
     if (this.#holds.size === 0) return;
-    for (const range of ranges) this.#holds.lacked(range, this.#vector);
+    for (const range of ranges) this.#holds.lacked(range, this.vector);
     this.#settle(nowMs);
   }
 
   /** When {@link tick} is due next; undefined: not until something happens. */
   nextWakeMs(): number | undefined {
-    const { holdMs, maxAgeMs } = this.#options;
-    const dueMs = Math.min(
-      (this.#holds.oldest?.sinceMs ?? Infinity) + holdMs,
-      (this.oldestMs ?? Infinity) + maxAgeMs,
-      (this.#marks.oldestMs ?? Infinity) + maxAgeMs,
-      this.#origins.dueMs,
-    );
+    const heldMs = (this.#holds.oldest?.sinceMs ?? Infinity) + this.#options.holdMs;
+    const dueMs = Math.min(heldMs, this.#history.dueMs, this.#origins.dueMs);
     return dueMs === Infinity ? undefined : dueMs;
   }
 
@@ -165,18 +129,18 @@ export class SlotLog {
       if (hold.sinceMs + holdMs > nowMs) break;
       this.#endHold(hold, nowMs);
     }
-    this.#expire(nowMs);
+    this.#history.expire(nowMs);
     if (nowMs >= this.#origins.dueMs) this.#forget(nowMs);
   }
 
   /** Drops the oldest entry, for the bound of the process; answers the bytes freed, 0 when there is none. */
   dropOldest(): number {
-    return this.#retention.count > 0 ? this.#retention.dropOldest() : this.#marks.dropOldest();
+    return this.#history.dropOldest();
   }
 
   /** Everything marked as lost, for digests. */
   lost(): Range[] {
-    return this.#marks.ranges();
+    return this.#history.marks.ranges();
   }
 
   /** Where it stands, to ask a peer of which nothing is known. */
@@ -189,8 +153,8 @@ export class SlotLog {
    * what is marked here. Undefined: it has nothing for this log.
    */
   pullFrom(vector: Vector, lost: readonly Range[]): Standing | undefined {
-    const marked = this.#marks.heldBy(vector, lost);
-    if (marked.size === 0 && covers(this.#vector, vector)) return undefined;
+    const marked = this.#history.marks.heldBy(vector, lost);
+    if (marked.size === 0 && covers(this.vector, vector)) return undefined;
     return standingOf(this.#told, marked);
   }
 
@@ -212,19 +176,20 @@ export class SlotLog {
   /** Takes a peer's answer. False: thrown away, because the log no longer stands where it asked from; ask again. */
   merge(answer: CatchUp, nowMs: number): boolean {
     if (!stillStands(this.#told, answer)) return false;
+    const { channels, tail, marks } = this.#history;
     for (const [origin, idleMs] of answer.idleMs) {
       if (answer.end.has(origin)) this.#origins.heard(origin, nowMs - idleMs);
     }
-    if (this.#channels.take(answer.floors, this.#vector)) this.#tail.announceFloors();
-    for (const range of holesOf(answer, this.#vector)) this.#holds.setExpired(range);
+    if (channels.take(answer.floors, this.vector)) tail.announceFloors();
+    for (const range of holesOf(answer, this.vector)) this.#holds.setExpired(range);
     for (const { origin, from, to } of answer.lost) {
-      this.#holds.setLost({ origin, from: Math.max(from, this.#seqOf(origin) + 1), to });
+      this.#holds.setLost({ origin, from: Math.max(from, this.#history.seqOf(origin) + 1), to });
     }
     this.#settle(nowMs);
     for (const { message, ageMs } of answer.messages) this.append(message, nowMs, ageMs);
     for (const { message, ageMs } of answer.held) this.append(message, nowMs, ageMs);
-    this.#marks.giveUp(answer.start, answer.end, answer.lost);
-    this.#channels.settleAll();
+    marks.giveUp(answer.start, answer.end, answer.lost);
+    channels.settleAll();
     return true;
   }
 
@@ -238,51 +203,28 @@ export class SlotLog {
     nowMs: number,
     { sink, asOfMs }: OpenOptions,
   ): Reader {
-    this.#expire(nowMs);
-    const from = startOf(this.#tail, channels, start, asOfMs, this.#vector, this.#options);
-    return new LogReader(this.#tail, channels, sink, from);
+    const { tail, vector } = this.#history;
+    this.#history.expire(nowMs);
+    const from = startOf(tail, channels, start, asOfMs, vector, this.#options);
+    return new LogReader(tail, channels, sink, from);
   }
 
   get #told(): Told {
+    const { vector, timeline, channels, marks } = this.#history;
     return {
       slot: this.slot,
-      vector: this.#vector,
-      timeline: this.#timeline,
-      channels: this.#channels,
+      vector,
+      timeline,
+      channels,
+      marks,
       holds: this.#holds,
-      marks: this.#marks,
       origins: this.#origins,
     };
   }
 
-  #seqOf(origin: Origin): Seq {
-    return this.#vector.get(origin) ?? 0;
-  }
-
-  /** Puts a message at the end of the log, whatever it must follow, and shows it. */
   #deliver(message: Message, atMs: number): void {
-    const unmet = message.after ? unmetBy(message, this.#vector) : [];
-    if (unmet.length > 0) this.#push(unmetEntry(message, unmet, atMs));
-    this.#push(messageEntry(message, atMs));
-    this.#advance(message.origin, message.seq);
-    this.#tail.pump();
-    this.#limit(message);
-  }
-
-  #push(entry: Entry): void {
-    this.#timeline.push(entry);
-    this.#retention.add(entry);
-  }
-
-  #limit(message: Message): void {
-    const channel = this.#channels.get(message.channel);
-    if (channel) this.#retention.limit(channel, this.#options.maxCount);
-  }
-
-  #advance(origin: Origin, seq: Seq): void {
-    this.#vector.set(origin, seq);
-    this.#version++;
-    this.#holds.passed(origin, seq);
+    this.#history.deliver(message, atMs);
+    this.#holds.passed(message.origin, message.seq);
   }
 
   /** Delivers and passes what has become possible. */
@@ -293,69 +235,34 @@ export class SlotLog {
         while (this.#settleNext(origin, nowMs)) moved = true;
       }
     }
-    this.#tail.pump();
+    this.#history.tail.pump();
   }
 
   #settleNext(origin: Origin, nowMs: number): boolean {
-    const next = this.#holds.next(origin, this.#vector);
+    const history = this.#history, next = this.#holds.next(origin, history.vector);
     if (!next) return false;
     if (next.kind === "message") {
       this.#deliver(next.hold.message, next.hold.atMs);
       return true;
     }
-    const range = { origin, from: this.#seqOf(origin) + 1, to: next.to };
-    if (next.kind === "lost") {
-      this.#marks.mark(range);
-      this.#push(lostEntry(range, nowMs));
-    } else {
-      this.#timeline.push(skipEntry(origin, next.to));
-    }
-    this.#advance(origin, next.to);
+    const { to } = next;
+    if (next.kind === "lost") history.mark({ origin, from: history.seqOf(origin) + 1, to }, nowMs);
+    else history.skip(origin, to);
+    this.#holds.passed(origin, to);
     return true;
   }
 
   #endHold(hold: Hold | undefined, nowMs: number): void {
     if (!hold) return;
-    this.#holds.end(hold, this.#vector);
+    this.#holds.end(hold, this.vector);
     this.#settle(nowMs);
-  }
-
-  /** A message that was given up has come: it takes the place of its mark if it could have stood there. */
-  #appendLate(message: Message, atMs: number): Appended {
-    const { origin, seq } = message;
-    const index = this.#timeline.findMark(origin, seq);
-    this.#marks.unmark({ origin, from: seq, to: seq });
-    this.#version++;
-    const mark = index === undefined ? undefined : this.#timeline.at(index);
-    const fits = index !== undefined && mark !== undefined &&
-      (!message.after || unmetBy(message, this.#timeline.vectorAt(index)).length === 0);
-    if (!fits) {
-      this.#marks.keep(message, atMs);
-      return "delivered";
-    }
-    const filled = filledMark(mark, messageEntry(message, atMs));
-    this.#retention.remove(mark);
-    this.#tail.renumber(this.#timeline.replace(index, filled));
-    for (const entry of filled) this.#retention.add(entry);
-    this.#limit(message);
-    return "delivered";
-  }
-
-  #expire(nowMs: number): void {
-    const ms = nowMs - this.#options.maxAgeMs;
-    this.#retention.expire(ms);
-    this.#marks.expire(ms);
   }
 
   #forget(nowMs: number): void {
     for (const origin of this.#origins.forget(nowMs)) {
       if (origin === this.#options.self) continue;
-      this.#vector.delete(origin);
-      this.#timeline.forget(origin);
-      this.#channels.forget(origin);
-      this.#marks.forget(origin);
+      this.#history.forget(origin);
       this.#holds.forget(origin);
-      this.#tail.forget(origin);
     }
   }
 }
