@@ -66,6 +66,7 @@ export function collectMetrics(from: MetricSources): readonly Metric[] {
     counter("relay_unrepaired_total", "TPDUs that multicast could not repair.", unrepaired),
     counter("relay_pulls_total", "Catch-ups asked of peers.", sync.counters.pulls),
     counter("relay_pull_failures_total", "Catch-ups not answered.", sync.counters.failures),
+    counter("relay_pulled_total", "Messages that catch-ups brought.", sync.counters.messages),
     ...Object.entries(backbone.counters()).map(([name, value]) =>
       counter(`backbone_${snake(name)}_total`, `Backbone: ${words(name)}.`, value)
     ),

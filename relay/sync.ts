@@ -72,15 +72,16 @@ export class Sync {
   readonly #turns: Turns;
   #pulls = 0;
   #failures = 0;
+  #messages = 0;
 
   constructor(options: SyncOptions) {
     this.#options = options;
     this.#turns = new Turns(options.clock, STALLED_MS);
   }
 
-  /** Pulls begun and failed since the start. */
-  get counters(): { readonly pulls: number; readonly failures: number } {
-    return { pulls: this.#pulls, failures: this.#failures };
+  /** Since the start: pulls begun and failed, and the messages that came. */
+  get counters(): { readonly pulls: number; readonly failures: number; readonly messages: number } {
+    return { pulls: this.#pulls, failures: this.#failures, messages: this.#messages };
   }
 
   /** Pulls slots from one peer, each from a place, and every slot of `groups`; false if it did not answer. */
@@ -212,6 +213,7 @@ export class Sync {
     this.#pulls += 1;
     try {
       await this.#options.ask(peer, pull, (part) => {
+        this.#messages += part.messages.length + part.held.length;
         if (pull.groups.length > 0) this.#turns.comesOn();
         if (!logs.of(part.slot).merge(part, clock.nowMs())) outrun.push(part.slot);
         logs.touched(part.slot);

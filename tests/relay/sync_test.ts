@@ -86,7 +86,7 @@ Deno.test("a pull waits for slow peers, but not for ever; one that fails is no r
   await pass(clock, 200);
   assert.equal(answered, false);
   assert.equal(logs.vectorOf(SLOT).get(A), 2);
-  assert.deepEqual(sync.counters, { pulls: 3, failures: 1 });
+  assert.deepEqual(sync.counters, { pulls: 3, failures: 1, messages: 2 });
   sync.close();
 });
 
@@ -111,6 +111,7 @@ Deno.test("what one peer has brought of whole groups the next is not asked for",
   );
   assert.deepEqual(await Promise.all([one, other]), [true, true]);
   assert.deepEqual(asked.map(({ slots }) => slots.get(SLOT)?.vector.get(A)), [undefined, 5]);
+  assert.equal(sync.counters.messages, 7);
   assert.equal(logs.vectorOf(SLOT).get(A), 7);
 });
 
