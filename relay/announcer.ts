@@ -105,8 +105,8 @@ export class Announcer {
   }
 
   /** Something else of a relay was heard: it is there, whatever became of its announcements. */
-  alive(origin: string): void {
-    this.#membership.handleTraffic(origin, this.#options.clock.nowMs());
+  alive(origin: string, nowMs: number): void {
+    this.#membership.handleTraffic(origin, nowMs);
   }
 
   /** Says goodbye, and nothing more. */

@@ -99,25 +99,29 @@ export class Intake implements BackboneEvents {
     const { announcer, origins, clock } = this.#options;
     const announcement = decodeAnnouncement(payload);
     if (announcement.origin !== origin) throw new Error("announces another relay than its sender");
-    origins.hear(origin, clock.nowMs());
-    if (!this.#isBelated(origin)) announcer.heard(announcement);
+    const nowMs = clock.nowMs();
+    origins.hear(origin, nowMs);
+    if (!this.#isBelated(origin, nowMs)) announcer.heard(announcement);
   }
 
   /** Takes what a relay has pushed by unicast, unless this one is not a ready custodian of all of it. */
   pushed(messages: readonly AgedMessage[]): boolean {
     if (!messages.every(({ message }) => this.#options.keeps(message.slot))) return false;
-    for (const { message, ageMs } of messages) this.#append(message, ageMs);
+    const nowMs = this.#options.clock.nowMs();
+    for (const { message, ageMs } of messages) this.#append(message, ageMs, nowMs);
     return true;
   }
 
   #message(origin: string, payload: Uint8Array): void {
-    if (!this.#isBelated(origin)) this.#options.announcer.alive(origin);
-    this.#append(decodeMessage(payload, this.#names), 0);
+    // Asked once for all: with many in a packet it is felt.
+    const nowMs = this.#options.clock.nowMs();
+    if (!this.#isBelated(origin, nowMs)) this.#options.announcer.alive(origin, nowMs);
+    this.#append(decodeMessage(payload, this.#names), 0, nowMs);
   }
 
-  #append(message: Message, ageMs: number): void {
+  #append(message: Message, ageMs: number, nowMs: number): void {
     const { logs, sync } = this.#options;
-    const result = logs.append(message, ageMs);
+    const result = logs.append(message, ageMs, nowMs);
     this.counters[result] += 1;
     if (result === "held") sync.held(message.slot, message.origin);
   }
@@ -130,9 +134,9 @@ export class Intake implements BackboneEvents {
   }
 
   /** What follows a loss at once has waited for its repair: it does not prove that the relay still lives. */
-  #isBelated(origin: string): boolean {
+  #isBelated(origin: string, nowMs: number): boolean {
     const lostMs = this.#lostMs.get(origin) ?? -Infinity;
-    return this.#options.clock.nowMs() <= lostMs + BELATED_MS;
+    return nowMs <= lostMs + BELATED_MS;
   }
 
   #complain(group: Group, origin: string, error: unknown): void {

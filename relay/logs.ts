@@ -94,9 +94,13 @@ export class Logs {
    * Appends to the message's slot what arrived in the LAN `ageMs` ago, and sees to what follows: wake-ups and the bound of
    * bytes.
    */
-  append(message: Message, ageMs = 0): ReturnType<SlotLog["append"]> {
+  append(
+    message: Message,
+    ageMs = 0,
+    nowMs = this.#options.clock.nowMs(),
+  ): ReturnType<SlotLog["append"]> {
     const slot = this.#slot(message.slot);
-    const result = slot.log.append(message, this.#options.clock.nowMs(), ageMs);
+    const result = slot.log.append(message, nowMs, ageMs);
     if (result !== "duplicate") this.#settle(slot, message.slot);
     return result;
   }
