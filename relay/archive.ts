@@ -18,7 +18,13 @@ import { GroundwaveError } from "./protocol/errors.ts";
 import type { CatchUp } from "./protocol/log/catch_up.ts";
 import { type Origin, parseMessageId } from "./protocol/message.ts";
 import { SLOT_COUNT } from "./protocol/slot.ts";
-import type { Draft, Published, Upstream } from "./protocol/upstream.ts";
+import {
+  type Draft,
+  type Outcome,
+  outcomeOf,
+  type Published,
+  type Upstream,
+} from "./protocol/upstream.ts";
 import { DecodeError } from "./protocol/wire.ts";
 import type { RelayLog } from "./options.ts";
 import { within } from "./within.ts";
@@ -131,6 +137,15 @@ export class Archive {
       await kept;
     }
     return { id, channel, ack: "archived" };
+  }
+
+  /** The same for several, each for itself. */
+  publishAll(
+    drafts: readonly Draft[],
+    upstream: Pick<Upstream, "publish" | "publishAll">,
+  ): Promise<readonly Outcome[]> {
+    if (!drafts.some(({ ack }) => ack === "archived")) return upstream.publishAll(drafts);
+    return Promise.all(drafts.map((draft) => outcomeOf(this.publish(draft, upstream))));
   }
 
   /** Writes what is left, if that can be done soon. Idempotent. */

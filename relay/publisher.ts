@@ -7,13 +7,14 @@
 import type { Backbone } from "../backbone/backbone.ts";
 import type { GroupTable } from "../backbone/registry/group_table.ts";
 import type { Logs } from "./logs.ts";
+import { answerTo, Outcomes } from "./outcomes.ts";
 import { MessageEncoder } from "./protocol/codec.ts";
 import { GroundwaveError } from "./protocol/errors.ts";
-import { type Message, messageId, type Origin, type Vector } from "./protocol/message.ts";
+import type { Message, Origin, Vector } from "./protocol/message.ts";
 import { slotOf } from "./protocol/slot.ts";
-import type { AckLevel, Draft, Published } from "./protocol/upstream.ts";
+import type { AckLevel, Draft, Outcome, Published } from "./protocol/upstream.ts";
 import { covers, mergeVectors } from "./protocol/vector.ts";
-import type { Replication } from "./replication.ts";
+import type { Held, Replication } from "./replication.ts";
 import { TotalOrder } from "./total_order.ts";
 
 export interface PublisherOptions {
@@ -32,13 +33,6 @@ export interface PublisherOptions {
 }
 
 const NOWHERE: Vector = new Map();
-
-/** A message on the wire and in the log. */
-export interface Placed {
-  readonly message: Message;
-  /** Resolves when a ready custodian holds it. */
-  readonly replicated?: Promise<void>;
-}
 
 /** The publishing side of one relay. */
 export class Publisher {
@@ -67,52 +61,66 @@ export class Publisher {
 
   /** Publishes under this relay's origin; see {@link Upstream.publish}. */
   async publish(draft: Draft): Promise<Published> {
-    const ack = this.levelOf(draft.ack);
-    const placing = this.place(draft, ack);
+    const ack = this.levelOf(draft.ack), held = Promise.withResolvers<Message>();
+    const placing = this.place(draft, ack, held);
     // Most have their place at once: no turn of promises for them.
-    const { message, replicated } = placing instanceof Promise ? await placing : placing;
-    await replicated;
-    return { id: messageId(message), channel: draft.channel, ack };
+    if (placing instanceof Promise) await placing;
+    return answerTo(await held.promise, ack);
+  }
+
+  /** Publishes several; see {@link Upstream.publishAll}. */
+  publishAll(drafts: readonly Draft[]): Promise<readonly Outcome[]> {
+    const outcomes = new Outcomes(drafts.length), isAlone = this.#options.isAlone();
+    for (const [i, draft] of drafts.entries()) {
+      try {
+        const ack = this.levelOf(draft.ack, isAlone);
+        const placing = this.place(draft, ack, outcomes.held(i, ack));
+        if (placing instanceof Promise) placing.catch((thrown) => outcomes.fail(i, thrown));
+      } catch (thrown) {
+        outcomes.fail(i, thrown);
+      }
+    }
+    return outcomes.all;
   }
 
   /**
    * The level that a publish is to reach: what was asked for, or what this relay can promise now.
    * @throws {GroundwaveError} `not_replicated`, `not_archived` for what cannot be reached; nothing is published then.
    */
-  levelOf(ack: AckLevel | undefined): AckLevel {
+  levelOf(ack: AckLevel | undefined, isAlone = this.#options.isAlone()): AckLevel {
     if (ack === "archived") throw unreachable(ack, "no archive is configured");
-    const isAlone = this.#options.isAlone();
     if (ack === "replicated" && isAlone) throw unreachable(ack, "no other relay is in view");
     return ack ?? (isAlone ? "accepted" : "replicated");
   }
 
   /**
    * Puts a message on the wire and into the log: at once, unless it answers what has yet to come. Those of one slot keep
-   * the order of the calls.
+   * the order of the calls. `held` is told when it is held as `level` wants it.
    * @throws {GroundwaveError} `window_full`
    */
-  place(draft: Draft, level: AckLevel): Placed | Promise<Placed> {
+  place(draft: Draft, level: AckLevel, held: Held): Message | Promise<Message> {
     const slot = slotOf(draft.channel);
     const stated = draft.after?.slots.get(slot);
     const earlier = this.#waiting.get(slot);
     if (!earlier && !(stated && this.#isAhead(slot, stated))) {
-      return this.#send(slot, draft, stated && this.#existing(slot, stated, true), level);
+      return this.#send(slot, draft, stated && this.#existing(slot, stated, true), level, held);
     }
     // Whoever published first comes first, also where it had to wait for what it answers.
-    return this.#placeLater(slot, draft, level, this.#await(slot, stated, earlier));
+    return this.#placeLater(slot, draft, level, held, this.#await(slot, stated, earlier));
   }
 
   async #placeLater(
     slot: number,
     draft: Draft,
     level: AckLevel,
+    held: Held,
     turn: Promise<boolean>,
-  ): Promise<Placed> {
+  ): Promise<Message> {
     const stated = draft.after?.slots.get(slot);
     this.#waiting.set(slot, turn);
     const isComplete = await turn;
     if (this.#waiting.get(slot) === turn) this.#waiting.delete(slot);
-    return this.#send(slot, draft, stated && this.#existing(slot, stated, isComplete), level);
+    return this.#send(slot, draft, stated && this.#existing(slot, stated, isComplete), level, held);
   }
 
   /** False if `stated` may exist, as far as this relay could learn. */
@@ -145,7 +153,13 @@ export class Publisher {
     return existing;
   }
 
-  #send(slot: number, draft: Draft, stated: Vector | undefined, level: AckLevel): Placed {
+  #send(
+    slot: number,
+    draft: Draft,
+    stated: Vector | undefined,
+    level: AckLevel,
+    held: Held,
+  ): Message {
     const { backbone, table, logs, replication } = this.#options;
     const waits = level !== "accepted";
     if (waits && !replication.hasRoom) throw windowFull("too many publishes wait for custodians");
@@ -157,8 +171,9 @@ export class Publisher {
     this.#published += 1;
     if (draft.order) this.#total.sent(slot, message.after ?? NOWHERE);
     logs.append(message);
-    if (!waits) return { message };
-    return { message, replicated: replication.sent(group, ordinal, payload.length, message) };
+    if (waits) replication.sent(group, ordinal, payload.length, message, held);
+    else held.resolve(message);
+    return message;
   }
 
   #message(slot: number, draft: Draft, stated: Vector | undefined): Message {

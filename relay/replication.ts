@@ -20,18 +20,25 @@ export interface ReplicationOptions {
   readonly push: (to: Origin, messages: readonly AgedMessage[]) => Promise<boolean>;
 }
 
+/** Who waits for a message to be held by a ready custodian: told once. */
+export interface Held {
+  resolve(message: Message): void;
+  /** @param error `not_replicated` */
+  reject(error: GroundwaveError): void;
+}
+
 interface Waiting {
   readonly message: Message;
   /** When it arrived in the LAN. */
   readonly atMs: number;
-  readonly held: PromiseWithResolvers<void>;
+  readonly held: Held;
 }
 
 export class Replication {
   readonly #options: ReplicationOptions;
   readonly #machine: Publishing<Waiting>;
   /** Of messages with a key, which may be asked for again: what is known, or being found out. */
-  readonly #known = new WeakMap<Message, Promise<void>>();
+  readonly #known = new WeakMap<Message, Promise<Message>>();
   /** When the timer runs out; Infinity without one. */
   #wakeMs = Infinity;
   #cancel: (() => void) | undefined;
@@ -59,33 +66,28 @@ export class Replication {
     return this.#machine.hasRoom;
   }
 
-  /**
-   * A message was sent as the payload of this ordinal: resolves when a ready custodian holds it.
-   * @throws {GroundwaveError} `not_replicated`
-   */
-  sent(group: Group, ordinal: number, bytes: number, message: Message): Promise<void> {
+  /** A message was sent as the payload of this ordinal: `held` is told when a ready custodian holds it, or that none does. */
+  sent(group: Group, ordinal: number, bytes: number, message: Message, held: Held): void {
     const nowMs = this.#options.clock.nowMs();
-    const held = Promise.withResolvers<void>();
-    this.#machine.sent(group, ordinal, bytes, { message, atMs: nowMs, held }, nowMs);
-    const known = this.#remember(message, held.promise);
+    const waiting = { message, atMs: nowMs, held: this.#remembered(message, held) };
+    this.#machine.sent(group, ordinal, bytes, waiting, nowMs);
     this.#arm();
-    return known;
   }
 
   /**
    * The same of a message of this relay that was sent before, and whose publisher wants to know now.
    * @throws {GroundwaveError} `not_replicated`
    */
-  sentBefore(group: Group, atMs: number, message: Message): Promise<void> {
+  sentBefore(group: Group, atMs: number, message: Message): Promise<Message> {
     const known = this.#known.get(message);
     if (known) return known;
-    const nowMs = this.#options.clock.nowMs();
-    const held = Promise.withResolvers<void>();
-    const bytes = message.data.length;
-    this.#machine.sentBefore(group, bytes, { message, atMs, held }, nowMs);
+    const nowMs = this.#options.clock.nowMs(), bytes = message.data.length;
+    const held = Promise.withResolvers<Message>();
+    const waiting = { message, atMs, held: this.#remembered(message, held) };
+    this.#machine.sentBefore(group, bytes, waiting, nowMs);
     this.#act();
     this.#arm();
-    return this.#remember(message, held.promise);
+    return held.promise;
   }
 
   /** See `BackboneEvents.acknowledged`. */
@@ -106,11 +108,16 @@ export class Replication {
     this.#act();
   }
 
-  #remember(message: Message, held: Promise<void>): Promise<void> {
+  /** What to tell `held` by: of a message with a key others may ask meanwhile, and afterwards, unless it failed. */
+  #remembered(message: Message, held: Held): Held {
     if (message.key === undefined) return held;
-    this.#known.set(message, held);
-    held.catch(() => this.#known.delete(message));
-    return held;
+    const known = Promise.withResolvers<Message>();
+    this.#known.set(message, known.promise);
+    known.promise.then((message) => held.resolve(message), (error) => {
+      this.#known.delete(message);
+      held.reject(error);
+    });
+    return known;
   }
 
   #act(): void {
@@ -118,7 +125,7 @@ export class Replication {
       if (output.type === "push") void this.#push(output);
       else if (output.type === "late") {
         for (const { held } of output.publishes) held.reject(late());
-      } else for (const { held } of output.publishes) held.resolve();
+      } else for (const { held, message } of output.publishes) held.resolve(message);
     }
   }
 

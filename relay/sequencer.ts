@@ -13,9 +13,15 @@ import { GroundwaveError } from "./protocol/errors.ts";
 import type { Stored } from "./protocol/log/timeline.ts";
 import { type Message, messageId, type Origin } from "./protocol/message.ts";
 import { slotOf } from "./protocol/slot.ts";
-import type { AckLevel, Draft, Published } from "./protocol/upstream.ts";
+import {
+  type AckLevel,
+  type Draft,
+  type Outcome as Answer,
+  outcomeOf,
+  type Published,
+} from "./protocol/upstream.ts";
 import type { Publisher } from "./publisher.ts";
-import type { Replication } from "./replication.ts";
+import type { Held, Replication } from "./replication.ts";
 import { pause, within } from "./within.ts";
 
 export interface SequencerOptions {
@@ -23,7 +29,7 @@ export interface SequencerOptions {
   readonly self: Origin;
   readonly table: GroupTable;
   readonly logs: Logs;
-  readonly publisher: Pick<Publisher, "publish" | "place" | "levelOf">;
+  readonly publisher: Pick<Publisher, "publish" | "publishAll" | "place" | "levelOf">;
   readonly replication: Pick<Replication, "sentBefore">;
   /** Resolves when the others have been found: before, nobody in view does not mean that there is nobody. */
   readonly settled: Promise<void>;
@@ -61,6 +67,9 @@ const LOOK_MS = 100;
 /** Drafts that other relays have not answered yet; a publisher is refused beyond. */
 const MAX_ASKED = 4096;
 
+/** Whoever wants to know what became of a message asks for it; a publisher that has gone does not. */
+const NOBODY: Held = { resolve: () => {}, reject: () => {} };
+
 export class Sequencer {
   readonly #options: SequencerOptions;
   /** By channel and key, publishes on their way into the log. */
@@ -73,8 +82,13 @@ export class Sequencer {
 
   /** Publishes, here or at the relay that sequences; see `Upstream.publish`. */
   publish(draft: Draft): Promise<Published> {
-    const isSequenced = draft.key !== undefined || draft.order !== undefined;
-    return isSequenced ? this.#route(draft) : this.#options.publisher.publish(draft);
+    return isSequenced(draft) ? this.#route(draft) : this.#options.publisher.publish(draft);
+  }
+
+  /** Publishes several; see `Upstream.publishAll`. */
+  publishAll(drafts: readonly Draft[]): Promise<readonly Answer[]> {
+    if (!drafts.some(isSequenced)) return this.#options.publisher.publishAll(drafts);
+    return Promise.all(drafts.map((draft) => outcomeOf(this.publish(draft))));
   }
 
   async #route(draft: Draft): Promise<Published> {
@@ -203,9 +217,7 @@ export class Sequencer {
 
   async #place(draft: Leveled): Promise<Stored> {
     const { publisher, clock } = this.#options;
-    const { message, replicated } = await publisher.place(draft, draft.ack);
-    // Whoever wants to know asks for it; a publisher that has gone does not.
-    replicated?.catch(() => {});
+    const message = await publisher.place(draft, draft.ack, NOBODY);
     return { message, atMs: clock.nowMs() };
   }
 
@@ -213,13 +225,17 @@ export class Sequencer {
   async #replicated({ message, atMs }: Stored): Promise<void> {
     const { self, table, ready, replication } = this.#options;
     const group = table.groupOf(message.slot);
-    if (message.origin === self) return await replication.sentBefore(group, atMs, message);
-    if (!ready(group).includes(self)) throw unanswered();
+    if (message.origin === self) await replication.sentBefore(group, atMs, message);
+    else if (!ready(group).includes(self)) throw unanswered();
   }
 
   async #within(ms: number, outcome: Promise<Outcome>): Promise<Outcome> {
     return await within(this.#options.clock, ms, outcome) ?? { type: "lost" };
   }
+}
+
+function isSequenced({ key, order }: Draft): boolean {
+  return key !== undefined || order !== undefined;
 }
 
 function isFinal(outcome: Outcome): boolean {

@@ -15,6 +15,7 @@ import { slotOf } from "./protocol/slot.ts";
 import type {
   Draft,
   Metric,
+  Outcome,
   Page,
   Published,
   Readiness,
@@ -35,7 +36,7 @@ export interface UpstreamOptions {
   readonly table: GroupTable;
   readonly interest: Interest;
   readonly logs: Logs;
-  readonly publisher: Pick<Publisher, "publish">;
+  readonly publisher: Pick<Publisher, "publish" | "publishAll">;
   /** Wall-clock milliseconds of this relay's last sync, for cursors. */
   readonly asOfMs: () => number;
   /** Brings a slot up to what the relays in view hold. */
@@ -79,6 +80,11 @@ export class RelayUpstream implements Upstream {
   publish(draft: Draft): Promise<Published> {
     if (this.#draining) return Promise.reject(draining());
     return this.#options.publisher.publish(draft);
+  }
+
+  publishAll(drafts: readonly Draft[]): Promise<readonly Outcome[]> {
+    if (this.#draining) return Promise.resolve(drafts.map(draining));
+    return this.#options.publisher.publishAll(drafts);
   }
 
   async subscribe(request: SubscribeRequest, sink: Sink): Promise<Subscription> {

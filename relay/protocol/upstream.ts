@@ -14,7 +14,7 @@
  * @module
  */
 import type { Cursor } from "./cursor.ts";
-import type { GroundwaveError } from "./errors.ts";
+import { GroundwaveError } from "./errors.ts";
 import type { Message, Range } from "./message.ts";
 
 /** How far a publish has come when it is answered, weakest first. */
@@ -46,6 +46,18 @@ export interface Published {
   readonly channel: string;
   /** The level reached. */
   readonly ack: AckLevel;
+}
+
+/** What became of a draft that was published with others. */
+export type Outcome = Published | GroundwaveError;
+
+/** What becomes of a publish, which then never fails. */
+export async function outcomeOf(publishing: Promise<Published>): Promise<Outcome> {
+  try {
+    return await publishing;
+  } catch (thrown) {
+    return GroundwaveError.from(thrown);
+  }
 }
 
 /** Why a reader is told of a gap. */
@@ -165,6 +177,11 @@ export interface Upstream {
    * `not_archived`: it may still arrive, unless the message says otherwise.
    */
   publish(draft: Draft): Promise<Published>;
+  /**
+   * Publishes several as {@link publish} would one after the other, each for itself; resolves when it is known what became
+   * of all of them, in their order. Never rejects.
+   */
+  publishAll(drafts: readonly Draft[]): Promise<readonly Outcome[]>;
   /** Waits until the slots are synced. @throws {GroundwaveError} `unavailable`, `draining`. */
   subscribe(request: SubscribeRequest, sink: Sink): Promise<Subscription>;
   /** What is held, at once. @throws {GroundwaveError} `unavailable`, `draining`. */

@@ -88,7 +88,12 @@ function newUpstream(
   const upstream: RelayUpstream = new RelayUpstream({
     ...{ clock, table, interest, logs },
     node: { id, region, origin },
-    publisher: archive ? { publish: (draft) => archive.publish(draft, sequencer) } : sequencer,
+    publisher: archive
+      ? {
+        publish: (draft) => archive.publish(draft, sequencer),
+        publishAll: (drafts) => archive.publishAll(drafts, sequencer),
+      }
+      : sequencer,
     asOfMs: () => cluster.exchanges.asOfMs,
     pull: (slot) => sync.slot(slot),
     isStale: (group: Group) => cluster.freshness.isStale(group),

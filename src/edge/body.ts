@@ -142,6 +142,12 @@ export function decodeText(bytes: Uint8Array): string {
   }
 }
 
+/** What a request says that its body is, without parameters. */
+export function mediaType(request: Request): string {
+  const type = request.headers.get("content-type") ?? "";
+  return (type.split(";")[0] ?? "").trim().toLowerCase();
+}
+
 function brokeOff(cause: unknown): never {
   throw new GroundwaveError("bad_request", "the body broke off", { cause });
 }

@@ -6,18 +6,16 @@
 import { checkChannel } from "../../relay/protocol/channel.ts";
 import { MAX_DATA_BYTES } from "../../relay/protocol/data.ts";
 import { GroundwaveError } from "../../relay/protocol/errors.ts";
-import type { AckLevel, Draft, Published } from "../../relay/protocol/upstream.ts";
+import type { Draft, Published } from "../../relay/protocol/upstream.ts";
 import { answerJson } from "./answer.ts";
-import { decodeText } from "./body.ts";
+import { decodeText, mediaType } from "./body.ts";
 import type { Core, Handler } from "./core.ts";
 import { demandPublish, type Grant } from "./grants.ts";
+import { publishBatch } from "./publish_batch.ts";
 import { decodePercent, Query, rawPath } from "./query.ts";
-import { batch, batchItem, parse, parseJson, present, publishOptions } from "./schema.ts";
-import type { PublishOptions } from "./schema.ts";
+import { parse, present, type PublishOptions, publishOptions } from "./schema.ts";
 
 const PREFIX = "/publish/";
-const JSON_TYPE = "application/json";
-const NDJSON_TYPE = "application/x-ndjson";
 const BINARY_TYPE = "application/octet-stream";
 
 /** Options by their name in the query, each with the header that wins over it. */
@@ -44,15 +42,6 @@ export function publishHandler(core: Core): Handler {
 
 /** Publishes a draft, counting what becomes of it. @throws {GroundwaveError} */
 export async function publish(core: Core, grant: Grant, draft: Draft): Promise<Published> {
-  const outcome = await attempt(core, grant, draft);
-  if (outcome instanceof GroundwaveError) throw outcome;
-  return outcome;
-}
-
-/** What became of a message. */
-type Outcome = Published | GroundwaveError;
-
-async function attempt(core: Core, grant: Grant, draft: Draft): Promise<Outcome> {
   try {
     demandPublish(grant, draft.channel);
     const published = await core.upstream.publish(draft);
@@ -61,7 +50,7 @@ async function attempt(core: Core, grant: Grant, draft: Draft): Promise<Outcome>
   } catch (thrown) {
     const error = GroundwaveError.from(thrown);
     core.counters.publishes.add(error.code);
-    return error;
+    throw error;
   }
 }
 
@@ -78,74 +67,6 @@ async function publishOne(
     (body) => publish(core, grant, { ...draft, data: binary ? body : decodeText(body) }),
   );
   return answerJson(published);
-}
-
-async function publishBatch(
-  core: Core,
-  request: Request,
-  grant: Grant,
-  { ack, ...rest }: PublishOptions,
-): Promise<Response> {
-  const type = mediaType(request);
-  if (type !== JSON_TYPE && type !== NDJSON_TYPE) {
-    throw new GroundwaveError(
-      "unsupported_media_type",
-      `a single message names its channel, a batch is ${JSON_TYPE} or ${NDJSON_TYPE}`,
-    );
-  }
-  const [option] = Object.keys(rest);
-  if (option) {
-    throw new GroundwaveError("bad_request", `${option} is given by each message of a batch`);
-  }
-  const results = await core.bodies.use(request, core.limits.batchBytes, async (body) => {
-    const { items, ack: level = ack } = readBatch(
-      decodeText(body),
-      type,
-      core.limits.batchMessages,
-    );
-    // All are on their way before the first is answered; the upstream keeps the order of the calls.
-    return await Promise.all(items.map((item) => publishItem(core, grant, item, level)));
-  });
-  for (const result of results) {
-    if (result instanceof GroundwaveError) core.counters.errors.add(result.code);
-  }
-  return answerJson({ results });
-}
-
-/** A message of a batch; reading one that is not even JSON throws. */
-type Item = () => unknown;
-
-/** @throws {GroundwaveError} `bad_request`, `too_large` for the batch as a whole. */
-function readBatch(text: string, type: string, limit: number): { items: Item[]; ack?: AckLevel } {
-  const read = type === JSON_TYPE ? readObject(text) : { items: readLines(text) };
-  if (read.items.length > limit) {
-    throw new GroundwaveError("too_large", `a batch has at most ${limit} messages`);
-  }
-  return read;
-}
-
-function readObject(text: string): { items: Item[]; ack?: AckLevel } {
-  const { messages, ...rest } = parse(batch, parseJson(text));
-  return { items: messages.map((message) => () => message), ...rest };
-}
-
-function readLines(text: string): Item[] {
-  return text.split("\n").filter((line) => line.trim() !== "").map((line) => () => parseJson(line));
-}
-
-/** Not asynchronous itself: with a thousand messages on their way, what each of them holds is felt. */
-function publishItem(
-  core: Core,
-  grant: Grant,
-  item: Item,
-  ack: AckLevel | undefined,
-): Outcome | Promise<Outcome> {
-  try {
-    const draft = parse(batchItem, item());
-    return attempt(core, grant, ack === undefined ? draft : { ack, ...draft });
-  } catch (thrown) {
-    return GroundwaveError.from(thrown);
-  }
 }
 
 /** The channel of the path or of the query; undefined for a batch. */
@@ -176,9 +97,4 @@ function headerText(value: string | null): string | undefined {
   // deno-lint-ignore no-control-regex
   if (value === null || /^[\x00-\x7f]*$/.test(value)) return value ?? undefined;
   return decodeText(Uint8Array.from(value, (character) => character.charCodeAt(0)));
-}
-
-function mediaType(request: Request): string {
-  const type = request.headers.get("content-type") ?? "";
-  return (type.split(";")[0] ?? "").trim().toLowerCase();
 }

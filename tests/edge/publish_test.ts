@@ -331,6 +331,15 @@ Deno.test("a grant decides who may publish where", async () => {
     const { post } = fixture({ grants: { of: () => Promise.resolve(grant) } });
     assert.equal((await post("/publish/mine", "x")).status, 200);
     assert.equal(await errorOf(await post("/publish/yours", "x")), expected);
+    const messages = ["yours", "mine", "yours"].map((channel) => ({ channel, data: "x" }));
+    const batch = await post("/publish", JSON.stringify({ messages }), JSON_TYPE);
+    const { results } = await batch.json();
+    assert.deepEqual(
+      results.map(({ channel, error }: { channel?: string; error?: { code: string } }) =>
+        channel ?? error?.code
+      ),
+      [expected.slice(4), "mine", expected.slice(4)],
+    );
   }
 });
 

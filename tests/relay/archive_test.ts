@@ -3,7 +3,7 @@ import { NOWHERE } from "../../relay/protocol/log/catch_up.ts";
 import { Archive } from "../../relay/archive.ts";
 import { Logs } from "../../relay/logs.ts";
 import { Origins } from "../../relay/origins.ts";
-import type { GroundwaveError } from "../../relay/protocol/errors.ts";
+import { GroundwaveError } from "../../relay/protocol/errors.ts";
 import { type Message, messageId, type Origin, type Seq } from "../../relay/protocol/message.ts";
 import { slotOf } from "../../relay/protocol/slot.ts";
 import type { Draft, Published } from "../../relay/protocol/upstream.ts";
@@ -57,6 +57,7 @@ function setUp(
       logs.append(next);
       return Promise.resolve({ id: messageId(next), channel, ack: ack ?? "accepted" });
     },
+    publishAll: (drafts: readonly Draft[]) => Promise.all(drafts.map(upstream.publish)),
   };
   const publish = () => archive.publish({ channel: "a", data: "x", ack: "archived" }, upstream);
   const end = async () => {
@@ -96,6 +97,24 @@ Deno.test("archived is answered when the message is kept, and only then", async 
   assert.deepEqual(upstream.accepts, ["accepted"]);
   await archive.publish({ channel: "a", data: "x" }, upstream);
   assert.deepEqual(upstream.accepts, ["accepted", undefined]);
+  await end();
+});
+
+Deno.test("of several drafts those wait for the store that ask for it, in one order with the others", async () => {
+  const { clock, archive, place, upstream, end } = setUp();
+  await archive.start();
+  const draft = { channel: "a", data: "x" }, archived = { ...draft, ack: "archived" as const };
+  const published = archive.publishAll([draft, archived, draft], upstream);
+  await pass(clock, 10);
+  const acks = (await published).map((outcome) => "ack" in outcome ? outcome.ack : outcome.code);
+  assert.deepEqual(acks, ["accepted", "archived", "accepted"]);
+  assert.deepEqual(upstream.accepts, [undefined, "accepted", undefined]);
+  place.trouble = "the disk is full";
+  await pass(clock, 500);
+  await archive.publishAll([draft, draft], upstream);
+  await pass(clock, 500);
+  const [refused] = await archive.publishAll([archived], upstream);
+  assert.ok(refused instanceof GroundwaveError && refused.code === "not_archived");
   await end();
 });
 

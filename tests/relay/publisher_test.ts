@@ -5,6 +5,7 @@ import { decodeMessage } from "../../relay/protocol/codec.ts";
 import { GroundwaveError } from "../../relay/protocol/errors.ts";
 import type { Message } from "../../relay/protocol/message.ts";
 import { slotOf } from "../../relay/protocol/slot.ts";
+import type { Outcome } from "../../relay/protocol/upstream.ts";
 import { Publisher } from "../../relay/publisher.ts";
 import { A, B, LOG_OPTIONS, message } from "../support/slot_log.ts";
 import { VirtualClock } from "../support/virtual_clock.ts";
@@ -29,9 +30,9 @@ function setUp(pull: () => Promise<boolean> = () => Promise.resolve(true)) {
       get hasRoom() {
         return replication.hasRoom;
       },
-      sent(_group, ordinal) {
+      sent(_group, ordinal, _bytes, message, held) {
         replication.asked.push(ordinal);
-        return replication.held;
+        replication.held.then(() => held.resolve(message), (error) => held.reject(error));
       },
     },
     backbone: {
@@ -47,6 +48,11 @@ function setUp(pull: () => Promise<boolean> = () => Promise.resolve(true)) {
 
 function refusal(code: string) {
   return (thrown: unknown) => thrown instanceof GroundwaveError && thrown.code === code;
+}
+
+/** Of each outcome the level reached or the error's code. */
+function codes(outcomes: readonly Outcome[]): string[] {
+  return outcomes.map((outcome) => outcome instanceof GroundwaveError ? outcome.code : outcome.ack);
 }
 
 Deno.test("what the backbone refuses has no number, so that no hole is left", async () => {
@@ -98,6 +104,30 @@ Deno.test("by default a relay promises what its company allows, and waits for it
   await assert.rejects(publisher.publish(draft), refusal("not_replicated"));
 });
 
+Deno.test("of several each is answered for itself, once it is known of all of them", async () => {
+  const { publisher, sent, company, replication, wire } = setUp();
+  company.isAlone = false;
+  const held = Promise.withResolvers<void>();
+  replication.held = held.promise;
+  let answered = false;
+  const outcomes = publisher.publishAll([
+    { channel: "a", data: "1", ack: "accepted" },
+    { channel: "a", data: "2", ack: "archived" },
+    { channel: "b", data: "3" },
+  ]).finally(() => answered = true);
+  assert.deepEqual(sent, ["1", "3"], "in the same turn");
+  await publisher.publishAll([]);
+  assert.equal(answered, false);
+  held.resolve();
+  assert.deepEqual(codes(await outcomes), ["accepted", "not_archived", "replicated"]);
+  replication.held = Promise.reject(new GroundwaveError("not_replicated", "too late"));
+  const late = publisher.publishAll([{ channel: "a", data: "4" }]);
+  assert.deepEqual(codes(await late), ["not_replicated"]);
+  wire.full = true;
+  const refused = publisher.publishAll([{ channel: "a", data: "5", ack: "accepted" }]);
+  assert.deepEqual(codes(await refused), ["window_full"]);
+});
+
 Deno.test("in total order a message follows what its log has of others, each position once", async () => {
   const { publisher, logs, messages, wire } = setUp();
   const send = (order?: "total") =>
@@ -123,7 +153,7 @@ Deno.test("publishes of a slot keep their order while the first waits for what i
   const { publisher, logs, sent } = setUp(() => pulled.promise);
   const after = { slots: new Map([[SLOT, new Map([[A, 1]])]]), asOfMs: undefined };
   const waiting = [
-    publisher.publish({ channel: "a", data: "answer", after }),
+    publisher.publishAll([{ channel: "a", data: "answer", after }]),
     publisher.publish({ channel: "a", data: "next" }),
     publisher.publish({ channel: "{a}other", data: "same slot" }),
   ];

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { AgedMessage } from "../../relay/protocol/log/catch_up.ts";
+import type { Message } from "../../relay/protocol/message.ts";
 import { Replication } from "../../relay/replication.ts";
 import { A, B, LOG_OPTIONS, message } from "../support/slot_log.ts";
 import { VirtualClock } from "../support/virtual_clock.ts";
@@ -27,8 +28,15 @@ function setUp(ready: readonly string[] = [A]) {
   return { clock, replication, pushes };
 }
 
+/** Of a message sent as the payload of an ordinal: resolves when it is told that it is held. */
+function sent(replication: Replication, ordinal: number, message: Message): Promise<Message> {
+  const held = Promise.withResolvers<Message>();
+  replication.sent(GROUP, ordinal, 10, message, held);
+  return held.promise;
+}
+
 /** What a promise has come to once everything that is under way has been done. */
-async function stateOf(promise: Promise<void>): Promise<string> {
+async function stateOf(promise: Promise<unknown>): Promise<string> {
   let state = "waits";
   promise.then(() => state = "held", (error) => state = error.code);
   await new Promise((resolve) => setTimeout(resolve, 0));
@@ -37,7 +45,7 @@ async function stateOf(promise: Promise<void>): Promise<string> {
 
 Deno.test("an acknowledgement of a ready custodian settles it, and no timer is left", async () => {
   const { clock, replication, pushes } = setUp();
-  const held = replication.sent(GROUP, 1, 10, message(SELF, 1));
+  const held = sent(replication, 1, message(SELF, 1));
   replication.acknowledged(GROUP, B, 1, 1);
   assert.equal(await stateOf(held), "waits");
   replication.acknowledged(GROUP, A, 1, 1);
@@ -48,7 +56,7 @@ Deno.test("an acknowledgement of a ready custodian settles it, and no timer is l
 
 Deno.test("this relay is no custodian of its own messages", async () => {
   const { clock, replication, pushes } = setUp([SELF]);
-  const held = replication.sent(GROUP, 1, 10, message(SELF, 1));
+  const held = sent(replication, 1, message(SELF, 1));
   replication.acknowledged(GROUP, SELF, 1, 1);
   clock.advance(1000);
   assert.equal(await stateOf(held), "waits");
@@ -59,7 +67,7 @@ Deno.test("this relay is no custodian of its own messages", async () => {
 
 Deno.test("what nobody acknowledges is pushed with its age; what is refused or fails goes on to the next", async () => {
   const { clock, replication, pushes } = setUp([A, SELF, B]);
-  const held = replication.sent(GROUP, 1, 10, message(SELF, 1));
+  const held = sent(replication, 1, message(SELF, 1));
   clock.advance(50);
   assert.deepEqual(pushes.map(({ to, messages }) => [to, messages]), [
     [A, [{ message: message(SELF, 1), ageMs: 50 }]],
@@ -74,7 +82,7 @@ Deno.test("what nobody acknowledges is pushed with its age; what is refused or f
 
 Deno.test("what no custodian holds in 3 s is not replicated, and may still arrive", async () => {
   const { clock, replication } = setUp([]);
-  const held = replication.sent(GROUP, 1, 10, message(SELF, 1));
+  const held = sent(replication, 1, message(SELF, 1));
   clock.advance(2999);
   assert.equal(await stateOf(held), "waits");
   clock.advance(100);
@@ -85,7 +93,7 @@ Deno.test("what no custodian holds in 3 s is not replicated, and may still arriv
 Deno.test("of a message with a key the outcome is shared and kept, unless it was a failure", async () => {
   const { clock, replication, pushes } = setUp();
   const keyed = { ...message(SELF, 1), key: "k" };
-  const first = replication.sent(GROUP, 1, 10, keyed);
+  const first = sent(replication, 1, keyed);
   assert.equal(await stateOf(replication.sentBefore(GROUP, 0, keyed)), "waits");
   assert.equal(pushes.length, 0, "the first is on its way");
   clock.advance(3100);
@@ -103,13 +111,13 @@ Deno.test("of a message with a key the outcome is shared and kept, unless it was
 
 Deno.test("closing gives up what waits", async () => {
   const { clock, replication, pushes } = setUp();
-  const held = replication.sent(GROUP, 1, 10, message(SELF, 1));
+  const held = sent(replication, 1, message(SELF, 1));
   clock.advance(50);
   replication.close();
   replication.close();
   assert.equal(await stateOf(held), "not_replicated");
   pushes[0]?.answer.resolve(true);
-  const afterwards = replication.sent(GROUP, 2, 10, message(SELF, 2));
+  const afterwards = sent(replication, 2, message(SELF, 2));
   assert.equal(await stateOf(afterwards), "not_replicated");
   clock.advance(10_000);
   assert.equal(pushes.length, 1);

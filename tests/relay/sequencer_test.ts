@@ -7,6 +7,7 @@ import { parseMessageId } from "../../relay/protocol/message.ts";
 import { slotOf } from "../../relay/protocol/slot.ts";
 import type { AckLevel, Draft, Published } from "../../relay/protocol/upstream.ts";
 import { Publisher } from "../../relay/publisher.ts";
+import type { Replication } from "../../relay/replication.ts";
 import { Sequencer } from "../../relay/sequencer.ts";
 import { A, B, C, LOG_OPTIONS } from "../support/slot_log.ts";
 import { VirtualClock } from "../support/virtual_clock.ts";
@@ -62,9 +63,13 @@ class World {
     const { clock, table } = this;
     const log = { ...LOG_OPTIONS, self };
     const logs = new Logs({ clock, log, maxBytes: 1_000_000 });
-    const held = () =>
-      this.holds ? Promise.resolve() : Promise.reject(new GroundwaveError("not_replicated", ""));
-    const replication = { hasRoom: true, sent: held, sentBefore: held };
+    const replication: Pick<Replication, "hasRoom" | "sent" | "sentBefore"> = {
+      hasRoom: true,
+      sent: (_group, _ordinal, _bytes, message, held) =>
+        this.holds ? held.resolve(message) : held.reject(notReplicated()),
+      sentBefore: (_group, _atMs, message) =>
+        this.holds ? Promise.resolve(message) : Promise.reject(notReplicated()),
+    };
     const publisher = new Publisher({
       ...{ origin: self, region: "r", table, logs, replication },
       backbone: { send: (_, payload) => this.#multicast(self, payload) },
@@ -107,6 +112,10 @@ class World {
     const published = await this.#of(to).sequencer.answer(draft);
     return mood === "mute" ? new Promise(() => {}) : published;
   }
+}
+
+function notReplicated(): GroundwaveError {
+  return new GroundwaveError("not_replicated", "");
 }
 
 function originOf(published: Published | string): string | undefined {

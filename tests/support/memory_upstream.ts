@@ -8,20 +8,22 @@ import { type Cursor, encodeCursor } from "../../relay/protocol/cursor.ts";
 import { GroundwaveError } from "../../relay/protocol/errors.ts";
 import { type Message, messageId } from "../../relay/protocol/message.ts";
 import { slotOf } from "../../relay/protocol/slot.ts";
-import type {
-  Draft,
-  GapEvent,
-  MessageEvent,
-  Metric,
-  Page,
-  Published,
-  Readiness,
-  ReadRequest,
-  Sink,
-  StreamEvent,
-  SubscribeRequest,
-  Subscription,
-  Upstream,
+import {
+  type Draft,
+  type GapEvent,
+  type MessageEvent,
+  type Metric,
+  type Outcome,
+  outcomeOf,
+  type Page,
+  type Published,
+  type Readiness,
+  type ReadRequest,
+  type Sink,
+  type StreamEvent,
+  type SubscribeRequest,
+  type Subscription,
+  type Upstream,
 } from "../../relay/protocol/upstream.ts";
 
 const ORIGIN = "memory00";
@@ -62,6 +64,10 @@ export class MemoryUpstream implements Upstream {
     const message = this.#keyed(draft) ?? this.#append(draft);
     if (this.gate) await this.gate;
     return { id: messageId(message), channel: draft.channel, ack: "accepted" };
+  }
+
+  publishAll(drafts: readonly Draft[]): Promise<Outcome[]> {
+    return Promise.all(drafts.map((draft) => outcomeOf(this.publish(draft))));
   }
 
   async subscribe({ channels, start }: SubscribeRequest, sink: Sink): Promise<Subscription> {

@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { parseCursor } from "../../../relay/protocol/cursor.ts";
 import { GroundwaveError } from "../../../relay/protocol/errors.ts";
-import { parseMessageId } from "../../../relay/protocol/message.ts";
+import { messageId, parseMessageId } from "../../../relay/protocol/message.ts";
 import type {
   Draft,
   Sink,
@@ -58,9 +58,7 @@ export class RecordingSink implements Sink {
 
   get ids(): string[] {
     return this.events.flatMap((event) =>
-      event.type === "message"
-        ? [`${event.message.origin}.${event.message.slot}.${event.message.seq}`]
-        : []
+      event.type === "message" ? [messageId(event.message)] : []
     );
   }
 }
@@ -264,12 +262,32 @@ export function testUpstream(name: string, make: () => Promise<UnderTest>): void
     assert.deepEqual(sink.texts, ["x", "x"]);
   });
 
+  test("of several drafts each succeeds or fails for itself, and their order is that of the call", async (t) => {
+    const { sink, subscription } = await t.subscribe({ start: "live" });
+    subscription.resume();
+    const draft = { channel: "news", data: "x" };
+    const keyed = [draft, { ...draft, key: "k" }, { ...draft, key: "k", data: "other" }];
+    const plain = [{ ...draft, data: "1" }, { ...draft, ack: "archived" as const }, {
+      ...draft,
+      data: "2",
+    }];
+    const one = await t.upstream.publishAll(plain), two = await t.upstream.publishAll(keyed);
+    await sink.until(4);
+    assert.deepEqual(sink.texts, ["1", "2", "x", "x"]);
+    const ids = [...one, ...two].map((outcome) => "id" in outcome ? outcome.id : outcome.code);
+    assert.deepEqual(ids.toSpliced(1, 1).toSpliced(-1), sink.ids);
+    assert.deepEqual([ids[1], ids.at(-1)], ["not_archived", "key_conflict"]);
+    assert.deepEqual(await t.upstream.publishAll([]), []);
+  });
+
   test("draining ends subscriptions and takes nothing new", async (t) => {
     const { sink, subscription } = await t.subscribe({ start: "live" });
     subscription.resume();
     t.drain();
     assert.equal(sink.error?.code, "draining");
     await assert.rejects(t.publish("x"), { code: "draining" });
+    const [outcome] = await t.upstream.publishAll([{ channel: "news", data: "x" }]);
+    assert.ok(outcome instanceof GroundwaveError && outcome.code === "draining");
     await assert.rejects(t.subscribe({ start: "live" }), { code: "draining" });
     assert.equal(t.upstream.readiness().ready, false);
   });
