@@ -8,8 +8,8 @@ import { decodeMessage } from "../protocol/codec.ts";
 import { FrameReader } from "../protocol/frame_reader.ts";
 import { encodeFrame } from "../protocol/frame_writer.ts";
 import type { AgedMessage, CatchUp } from "../protocol/log/catch_up.ts";
-import type { Origin, Range, Seq, Vector } from "../protocol/message.ts";
-import { mergeVectors, raise } from "../protocol/vector.ts";
+import type { Message, Origin, Range, Seq, Vector } from "../protocol/message.ts";
+import { covers, mergeVectors, raise } from "../protocol/vector.ts";
 import { DecodeError } from "../protocol/wire.ts";
 import type { KeptSlot } from "./archive_store.ts";
 
@@ -39,11 +39,13 @@ export function restore(kept: KeptSlot, writtenMs: number, nowMs: number): Catch
   });
   const end = mergeVectors(outline?.end ?? NOWHERE, kept.vector);
   const away = Math.max(0, nowMs - writtenMs);
+  // What the copy has not nobody may have any more.
+  const isUnmet = ({ after }: Message) => after !== undefined && !covers(end, after);
   return {
     slot: kept.slot,
     start: NOWHERE,
     beyond: [],
-    messages,
+    messages: messages.map((aged) => isUnmet(aged.message) ? { ...aged, unmet: true } : aged),
     held: [],
     lost: outline?.lost ?? [],
     floors: explain(outline, messages, end),

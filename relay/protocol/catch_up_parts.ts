@@ -39,10 +39,15 @@ function* items(catchUp: CatchUp): Generator<WriteItem, void> {
 }
 
 /** Writes an Entry. */
-export function writeEntry(writer: WireWriter, tag: number, { message, ageMs }: AgedMessage): void {
+export function writeEntry(
+  writer: WireWriter,
+  tag: number,
+  { message, ageMs, unmet }: AgedMessage,
+): void {
   writer.nested(tag, () => {
     writer.nested(1, () => writeMessage(writer, message));
     writer.writeVarintField(2, Math.round(ageMs));
+    if (unmet) writer.writeBooleanField(3, true);
   });
 }
 
@@ -165,13 +170,14 @@ export class CatchUpDraft implements Part<CatchUpFrame> {
 /** Reads an Entry. */
 export function readEntry(reader: WireReader): AgedMessage {
   let message: Message | undefined;
-  let ageMs = 0;
+  let ageMs = 0, unmet = false;
   reader.nested((tag) => {
     if (tag === 1) message = readMessage(reader);
     else if (tag === 2) ageMs = reader.uint(Number.MAX_SAFE_INTEGER);
+    else if (tag === 3) unmet = reader.uint(1) === 1;
   });
   if (!message) throw new DecodeError("an entry has no message");
-  return { message, ageMs };
+  return unmet ? { message, ageMs, unmet } : { message, ageMs };
 }
 
 /** Reads a Range. */

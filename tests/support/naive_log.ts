@@ -56,14 +56,21 @@ export class NaiveLog {
     this.vector = new Map([[options.self, 0]]);
   }
 
-  append(message: Message, nowMs: number, ageMs = 0): Appended {
+  append(message: Message, nowMs: number, ageMs = 0, unmet = false): Appended {
     const { origin, seq } = message;
     const atMs = nowMs - ageMs;
     if (seq <= this.seqOf(origin)) {
       return this.lost.has(at(origin, seq)) ? this.#late(message, atMs) : "duplicate";
     }
-    if (this.#isWaiting(origin, seq)) return "duplicate";
-    this.#waiting.push({ message, atMs, sinceMs: nowMs, released: false });
+    const waiting = this.#waiting.find(({ message: { origin: of, seq: at } }) =>
+      of === origin && at === seq
+    );
+    if (waiting) {
+      waiting.released ||= unmet;
+      if (unmet) this.#settle(nowMs);
+      return "duplicate";
+    }
+    this.#waiting.push({ message, atMs, sinceMs: nowMs, released: unmet });
     this.#settleOrigin(origin, nowMs, 1);
     this.#settle(nowMs);
     return this.#isWaiting(origin, seq) ? "held" : "delivered";
@@ -151,8 +158,8 @@ export class NaiveLog {
       }
     }
     this.#settle(nowMs);
-    for (const { message, ageMs } of [...answer.messages, ...answer.held]) {
-      this.append(message, nowMs, ageMs);
+    for (const { message, ageMs, unmet } of [...answer.messages, ...answer.held]) {
+      this.append(message, nowMs, ageMs, unmet);
     }
     for (const channel of [...this.#floors.keys()]) this.#fold(channel);
     return true;

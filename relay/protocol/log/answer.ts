@@ -56,10 +56,16 @@ export function catchUp(told: Told, { vector, beyond }: Standing, nowMs: number)
   for (const { origin, from, to } of beyond) has.add(origin, from, to);
   const lacks = ({ message: { origin, seq } }: Stored) => !has.of(origin)?.has(seq);
   const aged = ({ message, atMs }: Stored) => ({ message, ageMs: Math.max(0, nowMs - atMs) });
+  // Who waits with one that nobody need wait with any longer is told so by getting it again.
+  const messages = [...told.timeline.messagesAbove(vector)].filter((stored) =>
+    stored.unmet || lacks(stored)
+  );
   return {
     ...outline(told, vector, nowMs),
     beyond,
-    messages: [...told.timeline.messagesAbove(vector)].filter(lacks).map(aged),
+    messages: messages.map((stored) =>
+      stored.unmet ? { ...aged(stored), unmet: true } : aged(stored)
+    ),
     held: aside(told).filter((stored) => isAbove(stored, vector) && lacks(stored)).map(aged),
   };
 }

@@ -10,6 +10,8 @@ import { RangeSets } from "./range_set.ts";
 export interface AgedMessage {
   readonly message: Message;
   readonly ageMs: number;
+  /** It was delivered without what it had to follow: waiting for that is over. */
+  readonly unmet?: true;
 }
 
 /** Where a log stands that asks for what it lacks. */

@@ -78,13 +78,20 @@ export class Holds {
     return this.#held.get(origin)?.at(-1)?.message.seq ?? 0;
   }
 
-  add(message: Message, atMs: number, sinceMs: number): void {
-    const hold = { message, atMs, sinceMs, released: false };
+  /** @param released whether its `after` binds no longer. */
+  add(message: Message, atMs: number, sinceMs: number, released: boolean): void {
+    const hold = { message, atMs, sinceMs, released };
     let held = this.#held.get(message.origin);
     if (!held) this.#held.set(message.origin, held = []);
     held.splice(lowerBound(held, message.seq), 0, hold);
     this.#byTime.add(hold);
     this.#bytes += bytesOf(message);
+  }
+
+  /** The `after` of one that waits binds no longer. */
+  release(origin: Origin, seq: Seq): void {
+    const held = this.#held.get(origin), hold = held?.[lowerBound(held, seq)];
+    if (hold?.message.seq === seq) hold.released = true;
   }
 
   /** The origins that may have something next, in one order whatever came first. */

@@ -70,8 +70,11 @@ export class SlotLog {
     return this.#holds.size === 0 && this.#history.idle;
   }
 
-  /** Takes a message that arrived in the LAN `ageMs` ago, and shows readers whatever can be delivered now. */
-  append(message: Message, nowMs: number, ageMs = 0): Appended {
+  /**
+   * Takes a message that arrived in the LAN `ageMs` ago, and shows readers whatever can be delivered now.
+   * @param unmet whether it need not wait for what it has to follow: a peer has waited for that in vain.
+   */
+  append(message: Message, nowMs: number, ageMs = 0, unmet = false): Appended {
     const { origin, seq } = message, history = this.#history;
     const atMs = nowMs - ageMs, passed = history.seqOf(origin);
     if (seq <= passed) {
@@ -79,14 +82,17 @@ export class SlotLog {
       history.fill(message, atMs);
       return "delivered";
     }
-    if (this.#holds.has(origin, seq)) return "duplicate";
+    if (this.#holds.has(origin, seq)) {
+      if (unmet) this.#release(origin, seq, nowMs);
+      return "duplicate";
+    }
     this.#origins.heard(origin, atMs);
-    if (seq === passed + 1 && this.#holds.isMet(message, history.vector)) {
+    if (seq === passed + 1 && (unmet || this.#holds.isMet(message, history.vector))) {
       this.#deliver(message, atMs);
       this.#settle(nowMs);
       return "delivered";
     }
-    this.#holds.add(message, atMs, nowMs);
+    this.#holds.add(message, atMs, nowMs, unmet);
     while (this.#holds.isOverfull) this.#endHold(this.#holds.oldest, nowMs);
     this.#settle(nowMs);
     return this.#holds.has(origin, seq) ? "held" : "delivered";
@@ -186,7 +192,9 @@ export class SlotLog {
       this.#holds.setLost({ origin, from: Math.max(from, this.#history.seqOf(origin) + 1), to });
     }
     this.#settle(nowMs);
-    for (const { message, ageMs } of answer.messages) this.append(message, nowMs, ageMs);
+    for (const { message, ageMs, unmet } of answer.messages) {
+      this.append(message, nowMs, ageMs, unmet);
+    }
     for (const { message, ageMs } of answer.held) this.append(message, nowMs, ageMs);
     marks.giveUp(answer.start, answer.end, answer.lost);
     channels.settleAll();
@@ -250,6 +258,11 @@ export class SlotLog {
     else history.skip(origin, to);
     this.#holds.passed(origin, to);
     return true;
+  }
+
+  #release(origin: Origin, seq: Seq, nowMs: number): void {
+    this.#holds.release(origin, seq);
+    this.#settle(nowMs);
   }
 
   #endHold(hold: Hold | undefined, nowMs: number): void {

@@ -143,11 +143,18 @@ export class Timeline {
     return index < this.#start ? undefined : this.#entries[index - this.#shift];
   }
 
-  /** What is left, in order, above a vector. */
-  *messagesAbove(start: Vector): Generator<Stored> {
+  /** What is left, in order, above a vector; `unmet`: it came without what it had to follow. */
+  *messagesAbove(start: Vector): Generator<Stored & { readonly unmet: boolean }> {
+    let before: Entry | undefined;
     for (let index = this.#start; index < this.end; index++) {
-      const { message, atMs = 0 } = this.at(index) ?? {};
-      if (message && message.seq > (start.get(message.origin) ?? 0)) yield { message, atMs };
+      const entry = this.at(index), { message, atMs = 0 } = entry ?? {};
+      if (message && message.seq > (start.get(message.origin) ?? 0)) {
+        const { origin, seq } = message;
+        const unmet = before?.kind === "unmet" && before.origin === origin &&
+          firstOf(before) === seq;
+        yield { message, atMs, unmet };
+      }
+      before = entry;
     }
   }
 

@@ -184,6 +184,7 @@ export function randomCatchUp(random: Random): CatchUp {
   const entry = (): AgedMessage => ({
     message: randomMessage(random, channel()),
     ageMs: randomNumber(random),
+    ...(random() < 0.2 && { unmet: true as const }),
   });
   return {
     slot: slotOf(`{${tag}}`),

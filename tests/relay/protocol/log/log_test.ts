@@ -71,8 +71,6 @@ Deno.test("a hostile jump of the seq costs no more than one", () => {
   assert.equal(log.append(message(C, far / 2), HOLD_MS), "delivered");
   assert.equal(said.length, 3);
   assert.ok(pull(peer, log, HOLD_MS));
-  assert.equal(peer.vector.get(C), far - 1);
-  peer.tick(2 * HOLD_MS);
   assert.equal(peer.vector.get(C), far);
 });
 

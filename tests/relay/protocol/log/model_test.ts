@@ -268,3 +268,33 @@ Deno.test("6: an answer that leaves out what a log had that was begun anew since
   after.tick(HOLD_MS);
   assert.ok(!after.merge(peer.catchUp(marked, 0), 0), "what was behind the mark is marked now");
 });
+
+Deno.test("what a peer has delivered without its `after` is not held again", () => {
+  const peer = newLog(A), joining = newLog(B), waiting = newLog("relayEEE");
+  peer.append(message(C, 1, "a", [[D, 9]]), 0);
+  waiting.append(message(C, 1, "a", [[D, 9]]), 0);
+  peer.tick(HOLD_MS);
+  appendAll(peer, C, 2, 3, HOLD_MS);
+  for (const log of [joining, waiting]) {
+    const { said } = follow(log, "live");
+    assert.ok(pull(log, peer, HOLD_MS));
+    assert.deepEqual(said, [`lost ${D}.1-9`, `${C}.1`, `${C}.2`, `${C}.3`]);
+    assert.deepEqual(log.missing(), []);
+  }
+  const third = newLog(C);
+  assert.ok(pull(third, joining, HOLD_MS));
+  assert.equal(third.vector.get(C), 3, "and so it goes on");
+});
+
+Deno.test("an `after` that binds no longer at a peer still gives way to the order of its origin", () => {
+  const peer = newLog(A), log = newLog(B);
+  appendAll(peer, C, 1, 1);
+  peer.append(message(C, 2, "a", [[D, 9]]), 0);
+  peer.tick(HOLD_MS);
+  const answer = peer.catchUp({ vector: new Map([[C, 1]]), beyond: [] }, HOLD_MS);
+  const early = { ...answer, start: new Map(), end: new Map() };
+  assert.ok(log.merge(early, HOLD_MS));
+  assert.deepEqual(log.missing(), [{ origin: C, from: 1, to: 1 }]);
+  assert.equal(log.append(message(C, 1), HOLD_MS), "delivered");
+  assert.equal(log.vector.get(C), 2);
+});

@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import { restore } from "../../../relay/archives/outline.ts";
+import { encodeMessage } from "../../../relay/protocol/codec.ts";
+import type { Message } from "../../../relay/protocol/message.ts";
+import { slotOf } from "../../../relay/protocol/slot.ts";
+import { A, B, C, message, newLog } from "../../support/slot_log.ts";
+
+const slot = slotOf("a");
+
+function kept(vector: ReadonlyMap<string, number>, ...messages: readonly Message[]) {
+  const written = messages.map((one) => ({ bytes: encodeMessage({ ...one, slot }), atMs: 0 }));
+  return { slot, vector, messages: written };
+}
+
+Deno.test("what followed a message that no archive has does not wait for it after a restart", () => {
+  const log = newLog(A);
+  const answer = restore(kept(new Map([[B, 1]]), message(B, 1, "a", [[C, 9]])), 0, 0);
+  assert.ok(log.merge(answer, 0));
+  assert.deepEqual([log.vector.get(B), log.missing()], [1, []]);
+});
+
+Deno.test("what was written before the message that it follows comes after it", () => {
+  const log = newLog(A), vector = new Map([[B, 1], [C, 1]]);
+  const answer = restore(kept(vector, message(B, 1, "a", [[C, 1]]), message(C, 1)), 0, 0);
+  assert.ok(log.merge(answer, 0));
+  assert.deepEqual([...log.messagesAbove(new Map())].map(({ message }) => message.origin), [C, B]);
+});
