@@ -17,6 +17,9 @@ const ACK_MS = 1;
 const REPAIR_MS = { least: 3, spread: 30 };
 const EXPIRY_MS = 30_000;
 
+/** So many packets wait at the socket of a process that stands still; further ones are lost. Few, as there is little traffic. */
+const SOCKET_PACKETS = 24;
+
 /** The control group is passed on after so long at most. */
 const CONTROL_JOIN_MS = 150;
 
@@ -85,6 +88,8 @@ export class SimulatedBackbone implements Backbone {
   readonly #joined = new Map<Group, number>();
   readonly #sources = new Map<Group, SourceStream>();
   readonly #heard = new Map<string, HeardStream>();
+  /** Packets that wait while its process stands still. */
+  #waiting = 0;
   /** Its machine has lost power: what was under way is gone as well. */
   isDark = false;
 
@@ -195,9 +200,18 @@ export class SimulatedBackbone implements Backbone {
     for (const other of endpoints) {
       if (other === this || !wires.passes(this.machine, other.machine)) continue;
       wires.clock.after(wires.delayMs(), () => {
-        if (!this.isDark) other.#clock.run(() => fn(other));
+        if (!this.isDark) other.#arrive(() => fn(other));
       });
     }
+  }
+
+  #arrive(fn: () => void): void {
+    if (this.#clock.isStopped && this.#waiting === SOCKET_PACKETS) return;
+    this.#waiting += 1;
+    this.#clock.run(() => {
+      this.#waiting -= 1;
+      fn();
+    });
   }
 
   /** Says how far the stream is: soon after data, then ever more rarely. */

@@ -5,13 +5,15 @@
  * @module
  */
 import { Excuses } from "./cluster_excuses.ts";
-import type { Ledger, Stand } from "./cluster_ledger.ts";
+import type { Ledger, Seen, Stand } from "./cluster_ledger.ts";
 import { type Known, messagesOf } from "./cluster_messages.ts";
-import { SubscriberJudge } from "./cluster_subscriber_judge.ts";
+import { names, SubscriberJudge } from "./cluster_subscriber_judge.ts";
 import type { Violation } from "./cluster_violation.ts";
 
 /** A publish is answered within this. */
 const ANSWER_MS = 12_000;
+/** By how much what a relay fetches may exceed what was published: some of it comes from every peer. */
+const FETCHED_MOST = 4, FETCHED_LEAST = 40;
 
 /** Every promise that was broken, in the order of subscribers. */
 export function judge(ledger: Ledger): Violation[] {
@@ -23,6 +25,8 @@ export function judge(ledger: Ledger): Violation[] {
   judgeStands(ledger, known, violations);
   judgeAnswers(ledger, excuses, violations);
   judgeKeys(ledger, known, excuses, violations);
+  judgeOrder(ledger, known, excuses, violations);
+  judgeFetches(ledger, violations);
   const byChannel = Map.groupBy(known.values(), ({ publish }) => publish.channel);
   for (const subscriber of ledger.subscribers) {
     const judge = new SubscriberJudge(ledger, subscriber, known, byChannel, excuses);
@@ -87,5 +91,70 @@ function judgeKeys(
     if (messages.some((message) => excuses.isExpired(message, lastMs))) continue;
     const what = `${data} is ${messages.map(({ id }) => id).join(" and ")}`;
     violations.push({ rule: "key", atMs: lastMs, what });
+  }
+}
+
+/** What is in total order comes to all subscribers in one, but for what comes after it was given up. */
+function judgeOrder(
+  { publishes, subscribers }: Ledger,
+  known: ReadonlyMap<string, Known>,
+  excuses: Excuses,
+  violations: Violation[],
+): void {
+  const ordered = new Set(publishes.filter(({ order }) => order).map(({ data }) => data));
+  if (ordered.size === 0) return;
+  const orders = subscribers.map(({ name, seen }) => ({
+    name,
+    order: orderOf(seen, known, ordered),
+  }));
+  for (const [n, one] of orders.entries()) {
+    for (const other of orders.slice(n + 1)) {
+      for (const [first, second] of swapped(one.order, other.order)) {
+        const times = [first.publish.atMs, second.publish.atMs];
+        if (excuses.unreachable(Math.min(...times), Math.max(...times))) continue;
+        const what = `${first.id} and ${second.id}: ${one.name} has them so, ${other.name} not`;
+        violations.push({ rule: "total", atMs: second.publish.atMs, what });
+      }
+    }
+  }
+}
+
+/** Messages in total order, as one subscriber got them; not those that it was told it misses. */
+function orderOf(
+  seen: readonly Seen[],
+  known: ReadonlyMap<string, Known>,
+  ordered: ReadonlySet<string>,
+): readonly Known[] {
+  const gaps = seen.filter((event) => event.type === "gap"), order: Known[] = [];
+  for (const event of seen) {
+    const message = event.type === "message" ? known.get(event.id) : undefined;
+    if (!message || !ordered.has(message.publish.data)) continue;
+    if (!gaps.some((gap) => names(gap, message))) order.push(message);
+  }
+  return order;
+}
+
+/** Neighbours on one channel of which the other has the second before the first. */
+function swapped(one: readonly Known[], other: readonly Known[]): (readonly [Known, Known])[] {
+  const places = new Map(other.map((message, place) => [message, place]));
+  const pairs: (readonly [Known, Known])[] = [];
+  const lastOf = new Map<string, Known>();
+  for (const message of one) {
+    const { channel } = message.publish, place = places.get(message);
+    if (place === undefined) continue;
+    const last = lastOf.get(channel);
+    if (last && (places.get(last) ?? 0) > place) pairs.push([last, message]);
+    lastOf.set(channel, message);
+  }
+  return pairs;
+}
+
+/** Nobody fetches again and again what it has. */
+function judgeFetches({ publishes, fetches, endMs }: Ledger, violations: Violation[]): void {
+  const published = new Set(publishes.map(({ data }) => data)).size;
+  for (const { node, messages } of fetches) {
+    if (messages <= FETCHED_LEAST + FETCHED_MOST * published) continue;
+    const what = `${node} fetched ${messages} messages where ${published} were published`;
+    violations.push({ rule: "fetched", atMs: endMs, what });
   }
 }

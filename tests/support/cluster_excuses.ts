@@ -19,7 +19,9 @@ export class Excuses {
   constructor(ledger: Ledger) {
     this.#ledger = ledger;
     this.#crashes = ledger.faults.filter(({ kind }) => kind === "crash");
-    this.#partings = ledger.faults.filter(({ kind }) => kind !== "crash" && kind !== "leave");
+    this.#partings = ledger.faults.filter(({ kind }) =>
+      kind !== "crash" && kind !== "leave" && kind !== "standstill"
+    );
     this.#overBudgetMs = this.#lastOverBudget();
   }
 
@@ -59,7 +61,9 @@ export class Excuses {
 
   /** Whether a node's process was stopped for part of the time. */
   paused(node: string, fromMs: number, toMs: number): boolean {
-    const own = this.#partings.filter((fault) => fault.kind === "pause" && fault.node === node);
+    const own = this.#ledger.faults.filter((fault) =>
+      (fault.kind === "pause" || fault.kind === "standstill") && fault.node === node
+    );
     return this.#fell(own, fromMs, toMs);
   }
 

@@ -5,6 +5,8 @@
  */
 import { slotOf } from "../../relay/protocol/slot.ts";
 import type { Dice } from "./cluster_dice.ts";
+import { LastWords } from "./cluster_last_words.ts";
+import { Standstills } from "./cluster_standstill.ts";
 import type { ClusterWorld } from "./cluster_world.ts";
 
 /** What breaks. */
@@ -20,6 +22,8 @@ export const KINDS = [
   "failpoint",
   "tables",
   "everything",
+  "last words",
+  "standstill",
 ] as const;
 export type Kind = typeof KINDS[number];
 
@@ -51,7 +55,7 @@ export class Faults {
 
   /** Sees to it that things of this kind go wrong, for `forMs` from now on. */
   begin(kind: Kind): void {
-    const breaks: Record<Exclude<Kind, "calm">, () => void> = {
+    const breaks: Record<Exclude<Kind, "calm">, () => unknown> = {
       crash: () => this.#crash(false),
       power: () => this.#crash(true),
       cut: () => this.#cut(),
@@ -62,6 +66,9 @@ export class Faults {
       tables: () => this.#tables(),
       failpoint: () => this.#failpoint(),
       everything: () => this.#everything(),
+      "last words": () => new LastWords(this.#world, this.#dice).begin(this.#forMs),
+      standstill: () =>
+        this.#mends.push(new Standstills(this.#world, this.#dice).begin(this.#forMs)),
     };
     if (kind !== "calm") breaks[kind]();
   }

@@ -16,6 +16,7 @@ export interface Publish {
   readonly node: string;
   readonly atMs: number;
   readonly key?: string;
+  readonly order?: "total";
   /** What it must follow: positions of its slot, which its publisher had from its own subscription. */
   readonly after?: Vector;
   answer?: Answer;
@@ -64,9 +65,12 @@ export interface Subscriber {
   readonly seen: Seen[];
 }
 
-/** What was done to the cluster. A crash lasts until it is re-replicated, or for no time; a goodbye too. */
+/**
+ * What was done to the cluster. A crash lasts until it is re-replicated, or for no time; a goodbye too. A standstill is a
+ * pause that excuses nothing but that the node itself is late: it is short, and the wires are sound.
+ */
 export interface Fault {
-  readonly kind: "crash" | "leave" | "cut" | "pause" | "tables";
+  readonly kind: "crash" | "leave" | "cut" | "pause" | "standstill" | "tables";
   readonly node: string;
   readonly fromMs: number;
   toMs: number;
@@ -83,6 +87,13 @@ export interface Stand {
   readonly vector: Vector;
 }
 
+/** What catch-ups brought to one relay over its whole life. */
+export interface Fetch {
+  readonly node: string;
+  /** Each counts as often as it came. */
+  readonly messages: number;
+}
+
 /** The whole record. */
 export interface Ledger {
   readonly publishes: Publish[];
@@ -92,6 +103,8 @@ export interface Ledger {
   readonly wholeMs: number[];
   /** At the end, of the relays that live. */
   readonly stands: Stand[];
+  /** Of relays that ended. Empty if nobody looked. */
+  readonly fetches: Fetch[];
   /** Of a channel. */
   readonly retention: { readonly maxCount: number; readonly maxAgeMs: number };
   endMs: number;
@@ -104,6 +117,7 @@ export function newLedger(retention: Ledger["retention"]): Ledger {
     faults: [],
     wholeMs: [],
     stands: [],
+    fetches: [],
     retention,
     endMs: 0,
   };

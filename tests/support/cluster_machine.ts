@@ -104,8 +104,9 @@ export class Machine {
     const { process } = this;
     this.process = undefined;
     if (!process) return;
+    const { multicast, tcp, ledger } = this.#options.world;
+    ledger.fetches.push({ node: this.name, messages: fetchedBy(process.relay) });
     process.clock.kill();
-    const { multicast, tcp } = this.#options.world;
     if (process.backbone) {
       process.backbone.isDark = dark;
       multicast.endpoints.delete(process.backbone);
@@ -134,6 +135,11 @@ export class Machine {
       relay.upstream.publish(draft).then(tell, (error) => tell(GroundwaveError.from(error)));
     });
   }
+}
+
+function fetchedBy(relay: Relay | undefined): number {
+  const metrics = relay?.upstream.metrics() ?? [];
+  return metrics.find(({ name }) => name === "groundwave_relay_pulled_total")?.value ?? 0;
 }
 
 function tell(fields: Readonly<Record<string, unknown>> = {}): string {

@@ -53,12 +53,14 @@ class Life {
 
   async run(): Promise<void> {
     const { world } = this;
-    world.wires.weather = {
+    const weather = {
       loss: this.#dice.pick([0, 0.02, 0.1, 0.3]),
       slow: this.#dice.pick([0, 0.03]),
       slowMs: 400,
       joinMs: this.#dice.pick([0, 0, 1500]),
     };
+    // Who stands still cannot repair: that is a test of its own.
+    world.wires.weather = this.#kind === "standstill" ? FAIR : weather;
     await world.startAll();
     this.#subscribe();
     this.#publish();
@@ -111,12 +113,14 @@ class Life {
     const machine = this.#anyone(), elsewhere = this.#anyone(), channel = dice.pick(CHANNELS);
     const who = dice.roll(), follows = dice.chance(0.3);
     const key = dice.chance(0.1) ? `k${i}` : undefined;
+    const isOrdered = key === undefined && dice.chance(0.15);
     const ack = dice.pick([undefined, undefined, undefined, "accepted", "replicated"] as const);
     world.clock.after(ms, () => {
       const after = world.subscribers[Math.floor(who * world.subscribers.length)];
       const options: PublishOptions = {
         ...(follows && after ? { after } : {}),
         ...(key ? { key } : {}),
+        ...(isOrdered ? { order: "total" } : {}),
         ...(ack ? { ack } : {}),
       };
       const publish = world.publish(machine, channel, options);

@@ -203,7 +203,8 @@ export class SubscriberJudge {
   }
 }
 
-function names(gap: Gap, { slot, origin, seq, publish }: Known): boolean {
+/** Whether a gap tells of a message, or may. */
+export function names(gap: Gap, { slot, origin, seq, publish }: Known): boolean {
   if (gap.missing.length === 0) return gap.channel === publish.channel && publish.atMs <= gap.atMs;
   // A place whose channel nobody knows is announced on each channel that the subscriber has there.
   return slotOf(gap.channel) === slot && gap.missing.some((range) => holds(range, origin, seq));

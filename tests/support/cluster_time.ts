@@ -24,7 +24,7 @@ export async function runUntil(clock: VirtualClock, endMs: number): Promise<void
 export class ProcessClock implements Clock {
   readonly #clock: VirtualClock;
   /** What has waited since the process was stopped. */
-  #waiting: (() => void)[] | undefined;
+  #waiting: { readonly timers: (() => void)[]; readonly arrivals: (() => void)[] } | undefined;
   #dead = false;
 
   constructor(clock: VirtualClock) {
@@ -45,29 +45,37 @@ export class ProcessClock implements Clock {
 
   after(ms: number, fn: () => void): () => void {
     let cancelled = false;
-    const cancel = this.#clock.after(ms, () => this.run(() => cancelled || fn()));
+    const cancel = this.#clock.after(ms, () => this.#do("timers", () => cancelled || fn()));
     return () => {
       cancelled = true;
       cancel();
     };
   }
 
-  /** Does something in this process: now, or when it goes on, or never. */
+  /** Does something that has arrived from outside in this process: now, or when it goes on, or never. */
   run(fn: () => void): void {
-    if (this.#dead) return;
-    if (this.#waiting) this.#waiting.push(fn);
-    else fn();
+    this.#do("arrivals", fn);
   }
 
   stop(): void {
-    this.#waiting ??= [];
+    this.#waiting ??= { timers: [], arrivals: [] };
   }
 
-  /** What became due while it was stopped is done one after the other, each with its promises. */
-  resume(): void {
-    const waiting = this.#waiting ?? [];
+  /**
+   * What became due while it was stopped is done one after the other, each with its promises: what waits at its sockets
+   * before its timers, or after.
+   */
+  resume(arrivalsFirst: boolean): void {
+    const { timers, arrivals } = this.#waiting ?? { timers: [], arrivals: [] };
     this.#waiting = undefined;
-    for (const fn of waiting) this.#clock.after(0, () => this.run(fn));
+    const all = arrivalsFirst ? [...arrivals, ...timers] : [...timers, ...arrivals];
+    for (const fn of all) this.#clock.after(0, () => this.run(fn));
+  }
+
+  #do(what: "timers" | "arrivals", fn: () => void): void {
+    if (this.#dead) return;
+    if (this.#waiting) this.#waiting[what].push(fn);
+    else fn();
   }
 
   kill(): void {

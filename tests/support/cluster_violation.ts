@@ -22,6 +22,10 @@ export type Rule =
   | "behind"
   /** One key has two ids, and the custodians could be reached. */
   | "key"
+  /** Two subscribers got two messages that were to be in total order in different order. */
+  | "total"
+  /** A relay fetched again and again what it had. */
+  | "fetched"
   /** A message that nobody published, or not so; or two publishes answered with one id. */
   | "invented"
   /** A subscriber without a cursor got what was published long before it came. */

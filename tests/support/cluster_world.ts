@@ -114,6 +114,7 @@ export class ClusterWorld {
     const publish: Publish = {
       ...{ data, channel, node: machine.name, atMs: this.clock.nowMs() },
       ...(key === undefined ? {} : { key }),
+      ...(order === undefined ? {} : { order }),
       ...(positions ? { after: positions } : {}),
     };
     this.ledger.publishes.push(publish);
@@ -195,17 +196,17 @@ export class ClusterWorld {
   }
 
   /** Stops a process as by SIGSTOP; answers how to let it go on. */
-  pause(number: number): () => void {
+  pause(number: number, kind: "pause" | "standstill" = "pause"): () => void {
     const machine = this.machine(number);
     this.note(`${machine.name} stops`);
     const { process } = machine;
     if (!process) return () => {};
     process.clock.stop();
-    const fault = this.fault("pause", machine.name);
+    const fault = this.fault(kind, machine.name);
     return () => {
       if (fault.toMs !== Infinity) return;
       this.note(`${machine.name} goes on`);
-      process.clock.resume();
+      process.clock.resume(this.random() < 0.5);
       fault.toMs = this.clock.nowMs();
     };
   }

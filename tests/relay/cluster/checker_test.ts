@@ -15,7 +15,10 @@ async function record(): Promise<Ledger> {
   const moves = world.subscribe(["a{t}"], 0);
   await world.run(1000);
   for (let i = 0; i < 24; i++) {
-    world.publish(i % 2, i % 4 === 3 ? "b{t}" : "a{t}", i % 5 === 4 ? { after: stays } : {});
+    world.publish(i % 2, i % 4 === 3 ? "b{t}" : "a{t}", {
+      ...(i % 5 === 4 ? { after: stays } : {}),
+      ...(i % 6 === 0 ? { order: "total" } : {}),
+    });
     await world.run(500);
     if (i === 10) moves.disconnect(700, 1);
   }
@@ -272,6 +275,11 @@ Deno.test("two ids for one key are found, unless its custodian died meanwhile", 
     ledger.faults.push({ kind: "crash", node: "n0", fromMs, toMs: fromMs });
   });
   assert.deepEqual(excused, []);
+  const standstill = await findings((ledger) => {
+    const fromMs = twice(ledger);
+    ledger.faults.push({ kind: "standstill", node: "n0", fromMs, toMs: fromMs + 3000 });
+  });
+  assert.deepEqual(standstill, ["key"]);
 });
 
 Deno.test("a live reader must not get history", async () => {
@@ -300,6 +308,40 @@ Deno.test("relays that have not the same in the end are found, unless it was dro
     };
   });
   assert.deepEqual(elsewhere, ["converge"]);
+});
+
+Deno.test("two orders of what was to be in one are found, unless one of both was given up, or a crash came between", async () => {
+  const swapped = (excuse: (ledger: Ledger, one: Got) => void) =>
+    findings((ledger, stays) => {
+      const [, one, other] = messages(stays).filter((got) => publishOf(ledger, got).order);
+      assert.ok(one && other);
+      const { seen } = stays, from = seen.indexOf(one);
+      seen.splice(seen.indexOf(other) + 1, 0, one);
+      seen.splice(from, 1);
+      excuse(ledger, one);
+    });
+  const isFound = async (excuse: (ledger: Ledger, one: Got) => void) =>
+    (await swapped(excuse)).includes("total");
+  assert.ok(await isFound(() => {}));
+  const crash = ({ faults }: Ledger, { atMs }: Got) =>
+    void faults.push({ kind: "crash", node: "n1", fromMs: atMs, toMs: atMs });
+  assert.ok(!await isFound(crash));
+  const standstill = ({ faults }: Ledger, { atMs }: Got) =>
+    void faults.push({ kind: "standstill", node: "n1", fromMs: atMs, toMs: atMs + 3000 });
+  assert.ok(await isFound(standstill));
+  const given = ({ subscribers: [stays] }: Ledger, one: Got) =>
+    void stays?.seen.unshift(gapOver(one, one.atMs));
+  assert.ok(!await isFound(given));
+});
+
+Deno.test("a relay that fetches again and again what it has is found", async () => {
+  assert.equal((await sound).fetches.length, 3);
+  const fetched = (times: number) => ({ fetches: [fetch] }: Ledger) => {
+    assert.ok(fetch);
+    Object.assign(fetch, { messages: times * 24 });
+  };
+  assert.deepEqual(await findings(fetched(3)), []);
+  assert.deepEqual(await findings(fetched(9)), ["fetched"]);
 });
 
 Deno.test("`stale` and `fresh` take turns", async () => {
