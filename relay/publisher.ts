@@ -96,31 +96,35 @@ export class Publisher {
   /**
    * Puts a message on the wire and into the log: at once, unless it answers what has yet to come. Those of one slot keep
    * the order of the calls. `held` is told when it is held as `level` wants it.
+   * @param check is called just before, perhaps much later; what it throws is thrown, and nothing was published.
    * @throws {GroundwaveError} `window_full`
    */
-  place(draft: Draft, level: AckLevel, held: Held): Message | Promise<Message> {
+  place(draft: Draft, level: AckLevel, held: Held, check?: () => void): Message | Promise<Message> {
     const slot = slotOf(draft.channel);
     const stated = draft.after?.slots.get(slot);
     const earlier = this.#waiting.get(slot);
     if (!earlier && !(stated && this.#isAhead(slot, stated))) {
+      check?.();
       return this.#send(slot, draft, stated && this.#existing(slot, stated, true), level, held);
     }
     // Whoever published first comes first, also where it had to wait for what it answers.
-    return this.#placeLater(slot, draft, level, held, this.#await(slot, stated, earlier));
+    const turn = this.#await(slot, stated, earlier);
+    return this.#inTurn(slot, turn, (isComplete) => {
+      check?.();
+      const existing = stated && this.#existing(slot, stated, isComplete);
+      return this.#send(slot, draft, existing, level, held);
+    });
   }
 
-  async #placeLater(
+  async #inTurn<T>(
     slot: number,
-    draft: Draft,
-    level: AckLevel,
-    held: Held,
     turn: Promise<boolean>,
-  ): Promise<Message> {
-    const stated = draft.after?.slots.get(slot);
+    act: (isComplete: boolean) => T,
+  ): Promise<T> {
     this.#waiting.set(slot, turn);
     const isComplete = await turn;
     if (this.#waiting.get(slot) === turn) this.#waiting.delete(slot);
-    return this.#send(slot, draft, stated && this.#existing(slot, stated, isComplete), level, held);
+    return act(isComplete);
   }
 
   /** False if `stated` may exist, as far as this relay could learn. */

@@ -57,9 +57,11 @@ type Outcome =
 
 /**
  * A custodian that does not answer in this time is not waited for where the next one may be asked. Longer than what a relay
- * may stand still without being aware of it ({@link SequencerOptions.stoodStill}).
+ * may stand still without being aware of it ({@link SequencerOptions.stoodStill}), and {@link PLACE_MS}.
  */
-const RANK_MS = 800;
+const RANK_MS = 1200;
+/** What another relay asked for gets no place later than this: the next custodian may be about to give it one. */
+const PLACE_MS = 400;
 /** Where it may not: longer than any publish takes there. */
 const ANSWER_MS = 4000;
 /** A relay that stood still looks so often whether it may act again. */
@@ -103,14 +105,15 @@ export class Sequencer {
 
   /**
    * Publishes for another relay, which takes this one for the sequencer.
-   * @throws {GroundwaveError} `unavailable` if it is none: nothing was published.
+   * @throws {GroundwaveError} `unavailable` if it is none, or could not act in time: nothing was published.
    */
   answer(draft: Draft): Promise<Published> {
-    const { publisher, self } = this.#options;
-    if (!this.#sequencers(slotOf(draft.channel)).includes(self)) {
-      return Promise.reject(unavailable());
-    }
-    return this.#sequence({ ...draft, ack: publisher.levelOf(draft.ack) });
+    const { publisher, clock, self } = this.#options, slot = slotOf(draft.channel);
+    if (!this.#sequencers(slot).includes(self)) return Promise.reject(unavailable());
+    // After a successor nobody is asked.
+    const inMs = this.#isSuccessor(slot) ? ANSWER_MS : PLACE_MS;
+    const leveled = { ...draft, ack: publisher.levelOf(draft.ack) };
+    return this.#sequence(leveled, clock.nowMs() + inMs);
   }
 
   /**
@@ -185,12 +188,12 @@ export class Sequencer {
     return isAnother || table.groupsOf(slot).length > 1;
   }
 
-  /** Gives a draft its place as the one relay that does. */
-  async #sequence(draft: Leveled): Promise<Published> {
+  /** Gives a draft its place as the one relay that does, if it has not got it before `untilMs`. */
+  async #sequence(draft: Leveled, untilMs = Infinity): Promise<Published> {
     const { publisher, pull } = this.#options, slot = slotOf(draft.channel);
     if (this.#isSuccessor(slot)) await pull(slot);
     if (draft.key === undefined) return publisher.publish(draft);
-    const stored = await this.#placeOnce(draft, draft.key);
+    const stored = await this.#placeOnce(draft, draft.key, untilMs);
     const { message } = stored;
     if (!isSame(message, draft)) {
       throw new GroundwaveError("key_conflict", "the key was used with other data");
@@ -200,13 +203,12 @@ export class Sequencer {
   }
 
   /** The message of a key: the one that is there or on its way, else this draft's. */
-  async #placeOnce(draft: Leveled, key: string): Promise<Stored> {
+  async #placeOnce(draft: Leveled, key: string, untilMs: number): Promise<Stored> {
     // No channel has a control character: names cannot run into one another.
     const { channel } = draft, name = `${channel}\0${key}`;
-    const placing = this.#placing.get(name) ??
-      this.#options.logs.peek(slotOf(channel))?.keyed(channel, key);
+    const placing = this.#placing.get(name) ?? this.#keyed(channel, key);
     if (placing) return placing;
-    const placed = this.#place(draft);
+    const placed = this.#place(draft, key, untilMs);
     this.#placing.set(name, placed);
     try {
       return await placed;
@@ -215,10 +217,25 @@ export class Sequencer {
     }
   }
 
-  async #place(draft: Leveled): Promise<Stored> {
+  /** The message may have to wait for what it answers: another relay may have acted by then. */
+  async #place(draft: Leveled, key: string, untilMs: number): Promise<Stored> {
     const { publisher, clock } = this.#options;
-    const message = await publisher.place(draft, draft.ack, NOBODY);
-    return { message, atMs: clock.nowMs() };
+    let stored: Stored | undefined;
+    const check = () => {
+      stored = this.#keyed(draft.channel, key);
+      if (stored || clock.nowMs() > untilMs) throw unavailable();
+    };
+    try {
+      const message = await publisher.place(draft, draft.ack, NOBODY, check);
+      return { message, atMs: clock.nowMs() };
+    } catch (error) {
+      if (stored) return stored;
+      throw error;
+    }
+  }
+
+  #keyed(channel: string, key: string): Stored | undefined {
+    return this.#options.logs.peek(slotOf(channel))?.keyed(channel, key);
   }
 
   /** Resolves when a ready custodian other than the message's origin holds it. */
