@@ -6,28 +6,26 @@
  */
 import type { Backbone } from "../backbone/backbone.ts";
 import type { GroupTable } from "../backbone/registry/group_table.ts";
+import { Followed, type FollowedOptions } from "./followed.ts";
 import type { Logs } from "./logs.ts";
 import { answerTo, Outcomes } from "./outcomes.ts";
 import { MessageEncoder } from "./protocol/codec.ts";
 import { GroundwaveError } from "./protocol/errors.ts";
-import type { Message, Origin, Vector } from "./protocol/message.ts";
+import type { Message, Vector } from "./protocol/message.ts";
 import { slotOf } from "./protocol/slot.ts";
 import type { AckLevel, Draft, Outcome, Published } from "./protocol/upstream.ts";
-import { covers, mergeVectors } from "./protocol/vector.ts";
+import { mergeVectors } from "./protocol/vector.ts";
 import type { Held, Replication } from "./replication.ts";
 import { TotalOrder } from "./total_order.ts";
 
-export interface PublisherOptions {
-  readonly origin: Origin;
+export interface PublisherOptions extends FollowedOptions {
   readonly region: string;
   readonly backbone: Pick<Backbone, "send">;
   readonly table: GroupTable;
-  readonly logs: Logs;
+  readonly logs: Pick<Logs, "vectorOf" | "peek" | "append">;
   readonly replication: Pick<Replication, "hasRoom" | "sent">;
   /** Wall-clock milliseconds. */
   readonly wallMs: () => number;
-  /** Brings a slot up to what the relays in view hold; true if every one has answered in time, and nobody is missed. */
-  readonly pull: (slot: number) => Promise<boolean>;
   /** No other relay has been in view since the start, or for a while. */
   readonly isAlone: () => boolean;
 }
@@ -39,6 +37,7 @@ export class Publisher {
   readonly #options: PublisherOptions;
   readonly #encoder = new MessageEncoder();
   readonly #seqs = new Map<number, number>();
+  readonly #followed: Followed;
   readonly #total: TotalOrder;
   /** By slot, the last publish that waits. */
   readonly #waiting = new Map<number, Promise<unknown>>();
@@ -46,6 +45,7 @@ export class Publisher {
 
   constructor(options: PublisherOptions) {
     this.#options = options;
+    this.#followed = new Followed(options);
     this.#total = new TotalOrder(options.origin);
   }
 
@@ -57,6 +57,11 @@ export class Publisher {
   /** By slot, the seq given last. */
   get positions(): ReadonlyMap<number, number> {
     return this.#seqs;
+  }
+
+  /** Somebody came into view, or left it. */
+  viewChanged(): void {
+    this.#followed.viewChanged();
   }
 
   /** Publishes under this relay's origin; see {@link Upstream.publish}. */
@@ -103,15 +108,15 @@ export class Publisher {
     const slot = slotOf(draft.channel);
     const stated = draft.after?.slots.get(slot);
     const earlier = this.#waiting.get(slot);
-    if (!earlier && !(stated && this.#isAhead(slot, stated))) {
+    if (!earlier && !(stated && this.#followed.isAhead(slot, stated))) {
       check?.();
-      return this.#send(slot, draft, stated && this.#existing(slot, stated, true), level, held);
+      return this.#send(slot, draft, stated && this.#followed.existing(slot, stated, true), level, held);
     }
     // Whoever published first comes first, also where it had to wait for what it answers.
     const turn = this.#await(slot, stated, earlier);
     return this.#inTurn(slot, turn, (isComplete) => {
       check?.();
-      const existing = stated && this.#existing(slot, stated, isComplete);
+      const existing = stated && this.#followed.existing(slot, stated, isComplete);
       return this.#send(slot, draft, existing, level, held);
     });
   }
@@ -134,27 +139,7 @@ export class Publisher {
     earlier: Promise<unknown> | undefined,
   ): Promise<boolean> {
     await earlier;
-    return !stated || !this.#isAhead(slot, stated) || await this.#options.pull(slot);
-  }
-
-  /** Whether `stated` names what this relay has not seen. */
-  #isAhead(slot: number, stated: Vector): boolean {
-    return !covers(this.#options.logs.vectorOf(slot), stated);
-  }
-
-  /**
-   * `stated` cut to positions that exist: one that nobody ever gives would hold the message back everywhere (model
-   * counter-example 1). Where not all relays have answered, one that this relay does not know may exist all the same.
-   */
-  #existing(slot: number, stated: Vector, isComplete: boolean): Vector {
-    const log = this.#options.logs.peek(slot);
-    const existing = new Map<Origin, number>();
-    for (const [origin, seq] of stated) {
-      const isCut = isComplete || origin === this.#options.origin;
-      const upTo = isCut ? Math.min(seq, log?.highest(origin) ?? 0) : seq;
-      if (upTo > 0) existing.set(origin, upTo);
-    }
-    return existing;
+    return !stated || await this.#followed.look(slot, stated);
   }
 
   #send(

@@ -61,6 +61,7 @@ export function acting(
     ...options,
     ...{ backbone, table, logs, replication },
     pull: async (slot) => await sync.slotSoon(slot) && announcer.unreachable.length === 0,
+    lives: (origin) => announcer.peer(origin) !== undefined,
     isAlone: () => parts.company.isAlone(clock.nowMs()),
   });
   const sequencer = new Sequencer({

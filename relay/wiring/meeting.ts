@@ -116,11 +116,15 @@ function newAnnouncer(
     },
     send: (announcement) => void acts().backbone.send(CONTROL, announcement),
     probe: (peer) => peers.probe(peer),
-    joined: (peer) => log("info", "peer joined", describe(peer)),
+    joined: (peer) => {
+      log("info", "peer joined", describe(peer));
+      acts().publisher.viewChanged();
+    },
     left: (peer, reason) => {
       log("info", "peer left", { ...describe(peer), reason });
       peers.forget(peer.origin);
       acts().cluster.left(peer.origin);
+      acts().publisher.viewChanged();
     },
     inView: (peers) => {
       company.inView(peers.length, clock.nowMs());

@@ -15,7 +15,7 @@ const SELF = LOG_OPTIONS.self, SLOT = slotOf("a");
 /** A publisher over a wire that notes what it is given, or refuses it; custodians hold what a test says. */
 function setUp(pull: () => Promise<boolean> = () => Promise.resolve(true)) {
   const sent: string[] = [], messages: Message[] = [];
-  const wire = { full: false }, company = { isAlone: true };
+  const wire = { full: false }, company = { isAlone: true, lives: new Set([A]) };
   const replication = { hasRoom: true, held: Promise.resolve(), asked: [] as number[] };
   const logs = new Logs({ clock: new VirtualClock(), log: LOG_OPTIONS, maxBytes: 1_000_000 });
   const publisher = new Publisher({
@@ -25,6 +25,7 @@ function setUp(pull: () => Promise<boolean> = () => Promise.resolve(true)) {
     logs,
     pull,
     wallMs: () => 0,
+    lives: (origin) => company.lives.has(origin),
     isAlone: () => company.isAlone,
     replication: {
       get hasRoom() {
@@ -178,6 +179,25 @@ Deno.test("a stated position is cut to what exists, unless a relay that may know
     [[A, 1]],
     [[A, 9], [B, 2], [SELF, 1]],
   ]);
+});
+
+Deno.test("what died with its relay is looked for once, while the view stays as it is", async () => {
+  let pulls = 0;
+  const { publisher, logs, messages } = setUp(() => Promise.resolve(++pulls > 0));
+  logs.append({ ...message(B, 1), slot: SLOT });
+  const publish = async (stated: Record<string, number>) => {
+    const slots = new Map([[SLOT, new Map(Object.entries(stated))]]);
+    await publisher.publish({ channel: "a", data: "x", after: { slots, asOfMs: undefined } });
+    return [pulls, [...messages.at(-1)?.after ?? []]];
+  };
+  assert.deepEqual(await publish({ [B]: 3 }), [1, [[B, 1]]]);
+  assert.deepEqual(await publish({ [B]: 9 }), [1, [[B, 1]]]);
+  assert.deepEqual(await publish({ [A]: 3 }), [2, []]);
+  assert.deepEqual(await publish({ [A]: 3 }), [3, []], "who lives may have published it since");
+  logs.append({ ...message(B, 2), slot: SLOT });
+  assert.deepEqual(await publish({ [B]: 3 }), [3, [[B, 2]]]);
+  publisher.viewChanged();
+  assert.deepEqual(await publish({ [B]: 3 }), [4, [[B, 2]]]);
 });
 
 Deno.test("a position that is held here exists: what follows it must not overtake it", async () => {

@@ -43,6 +43,7 @@ function setUp(join: () => Promise<void> = () => Promise.resolve()) {
       backbone,
       replication: { hasRoom: true, sent: () => Promise.resolve() },
       wallMs: () => 0,
+      lives: () => true,
       isAlone: () => true,
     }),
     asOfMs: () => 0,
