@@ -10,7 +10,7 @@ import type { Logs } from "./logs.ts";
 import type { Peer } from "./machines/membership.ts";
 import type { Origins } from "./origins.ts";
 import { decodeAnnouncement } from "./protocol/announcement.ts";
-import { decodeMessage, Names } from "./protocol/codec.ts";
+import { MessageDecoder } from "./protocol/codec.ts";
 import type { AgedMessage } from "./protocol/log/catch_up.ts";
 import type { Message } from "./protocol/message.ts";
 import type { RelayLog } from "./options.ts";
@@ -62,7 +62,7 @@ export class Intake implements BackboneEvents {
     unrepaired: 0,
   };
   readonly #options: IntakeOptions;
-  readonly #names = new Names();
+  readonly #decoder = new MessageDecoder();
   /** Of which relays packets were given up just now, and when. */
   readonly #lostMs = new Map<string, number>();
   #complainAgainMs = -Infinity;
@@ -116,7 +116,7 @@ export class Intake implements BackboneEvents {
     // Asked once for all: with many in a packet it is felt.
     const nowMs = this.#options.clock.nowMs();
     if (!this.#isBelated(origin, nowMs)) this.#options.announcer.alive(origin, nowMs);
-    this.#append(decodeMessage(payload, this.#names), 0, nowMs);
+    this.#append(this.#decoder.decode(payload), 0, nowMs);
   }
 
   #append(message: Message, ageMs: number, nowMs: number): void {

@@ -14,6 +14,7 @@ import {
 import { MAX_DATA_BYTES } from "./data.ts";
 import type { Message, Origin, Seq } from "./message.ts";
 import { SLOT_COUNT, slotOf } from "./slot.ts";
+import { Texts } from "./texts.ts";
 import { DecodeError, decoding, WireReader, WireWriter } from "./wire.ts";
 
 export { DecodeError } from "./wire.ts";
@@ -78,11 +79,25 @@ export function writeMessage(writer: WireWriter, message: Message): void {
 }
 
 /** Decodes a message and checks it as if a stranger had sent it. @throws {DecodeError} */
-export function decodeMessage(bytes: Uint8Array, names?: Names): Message {
+export function decodeMessage(bytes: Uint8Array): Message {
+  return decode(new WireReader(bytes));
+}
+
+/** {@link decodeMessage} for many messages, which share what they have in common: origins, channels and regions. */
+export class MessageDecoder {
+  readonly #reader = new WireReader(new Uint8Array(), new Texts());
+
+  /** @throws {DecodeError} */
+  decode(bytes: Uint8Array): Message {
+    this.#reader.restart(bytes);
+    return decode(this.#reader);
+  }
+}
+
+function decode(reader: WireReader): Message {
   return decoding("a message", () => {
-    if (bytes.length > MAX_MESSAGE_BYTES) throw new DecodeError("it is too large");
-    const draft = new MessageDraft(names);
-    const reader = new WireReader(bytes);
+    if (reader.length > MAX_MESSAGE_BYTES) throw new DecodeError("it is too large");
+    const draft = new MessageDraft();
     reader.fields((tag) => draft.read(tag, reader));
     return draft.finish();
   });
@@ -95,28 +110,10 @@ export function readMessage(reader: WireReader): Message {
   return draft.finish();
 }
 
-/** Names beyond which all are forgotten: nobody can fill the memory with them. */
-const MAX_NAMES = 256;
-
-/** What most messages have in common, so that those who keep many keep it once: origins and regions. */
-export class Names {
-  readonly #names = new Map<string, string>();
-
-  /** The same text, by the object that was seen first. */
-  same(name: string): string {
-    const known = this.#names.get(name);
-    if (known !== undefined) return known;
-    if (this.#names.size >= MAX_NAMES) this.#names.clear();
-    this.#names.set(name, name);
-    return name;
-  }
-}
-
 type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
 
 /** A message while its fields come in, in any order. */
 class MessageDraft {
-  readonly #names: Names | undefined;
   #slot = 0;
   #origin: Origin | undefined;
   #seq = 0;
@@ -127,10 +124,6 @@ class MessageDraft {
   #after: Map<Origin, Seq> | undefined;
   #key: string | undefined;
   #region = "";
-
-  constructor(names?: Names) {
-    this.#names = names;
-  }
 
   read(tag: number, reader: WireReader): void {
     switch (tag) {
@@ -144,7 +137,7 @@ class MessageDraft {
         this.#seq = reader.uint(Number.MAX_SAFE_INTEGER);
         break;
       case 4:
-        this.#channel = reader.text(MAX_CHANNEL_BYTES);
+        this.#channel = reader.name(MAX_CHANNEL_BYTES);
         break;
       case 5:
         this.#data = reader.text(MAX_DATA_BYTES);
@@ -153,7 +146,7 @@ class MessageDraft {
         this.#data = reader.blob(MAX_DATA_BYTES);
         break;
       case 7:
-        this.#event = reader.text(MAX_NAME_BYTES);
+        this.#event = reader.name(MAX_NAME_BYTES);
         break;
       case 8:
         this.#timeMs = reader.uint(Number.MAX_SAFE_INTEGER);
@@ -165,7 +158,7 @@ class MessageDraft {
         this.#key = reader.text(MAX_NAME_BYTES);
         break;
       case 11:
-        this.#region = reader.text(MAX_NAME_BYTES);
+        this.#region = reader.name(MAX_NAME_BYTES);
         break;
     }
   }
@@ -183,15 +176,14 @@ class MessageDraft {
     if (this.#region !== "" && !isName(this.#region, MAX_NAME_BYTES)) {
       throw new DecodeError("its region has control characters");
     }
-    const names = this.#names;
     const message: Mutable<Message> = {
       slot: this.#slot,
-      origin: names?.same(this.#origin) ?? this.#origin,
+      origin: this.#origin,
       seq: this.#seq,
       channel: this.#channel,
       data: this.#data,
       timeMs: this.#timeMs,
-      region: names?.same(this.#region) ?? this.#region,
+      region: this.#region,
     };
     // Most have none of these: an object that may have them is larger.
     if (this.#event !== undefined) message.event = this.#event;

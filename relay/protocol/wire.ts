@@ -7,6 +7,7 @@
 import { PbfReader, PbfWriter } from "pbf";
 import { ORIGIN_BYTES, readOrigin, writeOrigin } from "./base64url.ts";
 import type { Origin, Seq, Vector } from "./message.ts";
+import type { Texts } from "./texts.ts";
 
 /** The bytes are not what they should be; the text says why, `cause` what found it. */
 export class DecodeError extends Error {
@@ -33,10 +34,22 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** From this length on the platform's own decoder is faster than a loop, by measurement. */
-const SHORT_TEXT = 32;
+const SHORT_TEXT = 64;
 
 /** Reads the fields of one Protobuf message. `length` is where the message being read ends. */
 export class WireReader extends PbfReader {
+  /** @param texts what to remember of what is read, if anything. */
+  constructor(bytes: Uint8Array, readonly texts?: Texts) {
+    super(bytes);
+  }
+
+  /** Begins to read something else: a reader of its own for each message is felt. */
+  restart(bytes: Uint8Array): void {
+    this.buf = bytes;
+    this.pos = 0;
+    this.length = bytes.length;
+  }
+
   /** Hands each field's number to `field`, which reads the value or leaves it to be skipped. */
   fields(field: (tag: number) => void): void {
     while (this.pos < this.length) {
@@ -87,8 +100,19 @@ export class WireReader extends PbfReader {
 
   text(maxBytes: number): string {
     const end = this.#limit(maxBytes);
-    const from = this.pos;
+    const text = this.#text(this.pos, end);
     this.pos = end;
+    return text;
+  }
+
+  /** Text that has likely come before. */
+  name(maxBytes: number): string {
+    const end = this.#limit(maxBytes), from = this.pos, read = () => this.#text(from, end);
+    this.pos = end;
+    return this.texts?.text(this.buf, from, end, read) ?? read();
+  }
+
+  #text(from: number, end: number): string {
     const short = end - from < SHORT_TEXT ? asciiText(this.buf, from, end) : undefined;
     return short ?? decoder.decode(this.buf.subarray(from, end));
   }
@@ -96,9 +120,9 @@ export class WireReader extends PbfReader {
   origin(): Origin {
     const end = this.#limit(ORIGIN_BYTES);
     if (end - this.pos !== ORIGIN_BYTES) throw new DecodeError("an origin is not 6 bytes");
-    const origin = readOrigin(this.buf, this.pos);
+    const at = this.pos;
     this.pos = end;
-    return origin;
+    return this.texts?.origin(this.buf, at) ?? readOrigin(this.buf, at);
   }
 
   /** A Position, or another message of an origin and a number, into a map that does not name the origin yet. */
@@ -158,6 +182,7 @@ export class WireWriter extends PbfWriter {
    */
   text(tag: number, text: string): void {
     this.writeTag(tag, LENGTH_DELIMITED);
+    if (text.length < SHORT_TEXT && this.#writeAscii(text)) return;
     const lengthAt = this.pos;
     this.writeVarint(text.length);
     const from = this.pos;
@@ -187,6 +212,19 @@ export class WireWriter extends PbfWriter {
         this.writeVarintField(2, Math.round(seq));
       });
     }
+  }
+
+  /** Writes a short text and its length, unless it is not ASCII. */
+  #writeAscii(text: string): boolean {
+    this.realloc(1 + text.length);
+    this.buf[this.pos] = text.length;
+    for (let i = 0; i < text.length; i++) {
+      const unit = text.charCodeAt(i);
+      if (unit > 0x7f) return false;
+      this.buf[this.pos + 1 + i] = unit;
+    }
+    this.pos += 1 + text.length;
+    return true;
   }
 
   /** Writes as much of `text` as `room` bytes take; says how many units that were. */
