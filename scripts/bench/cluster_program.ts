@@ -61,7 +61,7 @@ async function measure({ hosts, socketIo }: BenchPlan): Promise<ClusterFigures> 
   const grown: Growth[] = [];
   for (const relays of HEARERS) {
     say(`${relays} hearing …`);
-    grown.push(await growth(places, relays));
+    grown.push(...await growth(places, relays));
   }
   say("memory …");
   return { ...compared, growth: grown, memory: await memory() };

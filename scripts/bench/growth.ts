@@ -11,7 +11,18 @@ import { startNodeAt } from "./place.ts";
 import { Publisher } from "./raw_http.ts";
 import { openSocket, type RawSocket } from "./raw_socket.ts";
 
-const PER_S = 1000, MESSAGES = 6000, BYTES = 128;
+interface Load {
+  /** Messages a second; Infinity: as fast as it goes. */
+  readonly perS: number;
+  readonly messages: number;
+}
+
+const LOADS: readonly Load[] = [
+  { perS: 1000, messages: 4000 },
+  { perS: 4000, messages: 12_000 },
+  { perS: Infinity, messages: 30_000 },
+];
+const BYTES = 128;
 /** Spread over the groups, so that every relay keeps some of them. */
 const CHANNELS = Array.from({ length: 64 }, (_, n) => `channel${n}`);
 /** Custodians find each other and fetch what they keep within this. */
@@ -23,14 +34,16 @@ const TICK_US = 10_000;
 export interface Growth {
   /** Relays that hear it. */
   readonly relays: number;
+  /** Messages a second; null: as fast as it goes. */
+  readonly per_s: number | null;
   readonly user_cpu_us: number;
   /** UDP datagrams; null where others share the network. */
   readonly sent_packets: number | null;
   readonly received_packets: number | null;
 }
 
-/** Publishes at the first place, single messages at an even rate, for subscribers at each of `relays` others. */
-export async function growth(places: readonly Place[], relays: number): Promise<Growth> {
+/** Publishes at the first place single messages, at several rates, for subscribers at each of `relays` others. */
+export async function growth(places: readonly Place[], relays: number): Promise<Growth[]> {
   const groupPort = freeGroupPort(), [first, ...others] = places.slice(0, relays + 1);
   if (first === undefined) throw new Error("nowhere to publish");
   const nodes: ServerProcess[] = [], sockets: RawSocket[] = [];
@@ -40,9 +53,14 @@ export async function growth(places: readonly Place[], relays: number): Promise<
     for (const place of others) nodes.push(await startNodeAt(place, groupPort));
     for (const { url } of nodes.slice(1)) sockets.push(await hear(url));
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-    const before = costs(publisher.pid, first);
-    await publishAll(publisher.url);
-    return { relays, ...perMessage(before, costs(publisher.pid, first)) };
+    const rows: Growth[] = [];
+    for (const load of LOADS) {
+      const before = costs(publisher.pid, first);
+      await publishAll(publisher.url, load);
+      const each = perMessage(before, costs(publisher.pid, first), load.messages);
+      rows.push({ relays, per_s: Number.isFinite(load.perS) ? load.perS : null, ...each });
+    }
+    return rows;
   } finally {
     for (const socket of sockets) socket.close();
     await Promise.all(nodes.map((node) => node.end("SIGKILL")));
@@ -54,18 +72,21 @@ function hear(node: string): Promise<RawSocket> {
   return openSocket(new URL(`${reach(node)}/ws?${query}`), () => {});
 }
 
-async function publishAll(node: string): Promise<void> {
+async function publishAll(node: string, { perS, messages }: Load): Promise<void> {
   const publishers = await Promise.all(
     CHANNELS.map((channel) =>
       Publisher.open(new URL(`${reach(node)}/publish/${channel}?ack=accepted`))
     ),
   );
   const startMs = performance.now(), body = "x".repeat(BYTES);
-  for (let n = 0; n < MESSAGES; n++) {
-    const waitMs = startMs + n * 1000 / PER_S - performance.now();
+  const posts = publishers.map(() => Promise.resolve());
+  for (let n = 0; n < messages; n++) {
+    const at = n % publishers.length, waitMs = startMs + n * 1000 / perS - performance.now();
     if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
-    await publishers[n % publishers.length]?.post(body);
+    await posts[at];
+    posts[at] = publishers[at]?.post(body) ?? Promise.resolve();
   }
+  await Promise.all(posts);
   for (const publisher of publishers) publisher.close();
 }
 
@@ -96,8 +117,12 @@ function udpOf({ name }: Host): readonly string[] {
   return snmp.split("\n").filter((line) => line.startsWith("Udp:"))[1]?.split(" ") ?? [];
 }
 
-function perMessage(before: Costs, after: Costs): Omit<Growth, "relays"> {
-  const each = (from: number, to: number) => (to - from) / MESSAGES;
+function perMessage(
+  before: Costs,
+  after: Costs,
+  messages: number,
+): Omit<Growth, "relays" | "per_s"> {
+  const each = (from: number, to: number) => (to - from) / messages;
   return {
     user_cpu_us: each(before.userTicks, after.userTicks) * TICK_US,
     sent_packets: after.isOwn ? each(before.sent, after.sent) : null,
