@@ -43,13 +43,16 @@ export interface Backbone {
    * Sends to a group, whether joined or not. On the wire before it returns unless the budget says wait (then queued, bounded).
    * Answers the payload's ordinal among those of ours to the group: 1, 2, 3 … 0: the window or the queue is full, nothing
    * was taken.
+   *
+   * @param isAwaited whether somebody waits for {@link BackboneEvents.acknowledged}; else that comes in good time.
    * @throws {RangeError} if the payload is over the largest message.
    */
-  send(group: Group, payload: Uint8Array): number;
+  send(group: Group, payload: Uint8Array, isAwaited?: boolean): number;
   /**
    * Names the relays whose acknowledgements hold what we send to a group to a window: {@link send} answers 0 when
-   * it is full and the queue before it as well. They do so from now on: whoever is to hold us from the first payload is
-   * named before it. One that holds us up for long without coming on, or never answers, loses that right until it has
+   * it is full and the queue before it as well. What is awaited the first of them acknowledges at once. They hold us from
+   * now on: whoever is to do so from the first payload is named before it. One that holds us up for long without coming
+   * on, or never answers, loses that right until it has
    * caught up. Nobody, at first: then the budget alone limits what is sent.
    *
    * @throws {RangeError} if they are more than {@link MOST_TAGGED}, or one is no origin.

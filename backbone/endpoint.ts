@@ -98,11 +98,11 @@ class Endpoint implements Backbone {
     }
   }
 
-  send(group: Group, payload: Uint8Array): number {
+  send(group: Group, payload: Uint8Array, isAwaited = false): number {
     if (this.#closed) return 0;
     const channel = this.#channel(group);
     const nowMs = this.#options.clock.nowMs();
-    const ordinal = channel.session.send(payload, nowMs);
+    const ordinal = channel.session.send(payload, isAwaited, nowMs);
     this.#transmitter.serve(channel, nowMs);
     // Requests for repairs come to the group: its source has to hear it.
     if (channel.noteSend(nowMs)) this.#hearQuietly(channel);

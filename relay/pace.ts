@@ -9,7 +9,7 @@
 import { type Backbone, type Group, MOST_TAGGED } from "../backbone/backbone.ts";
 import type { Origin } from "./protocol/message.ts";
 
-/** Tags in every group its ready custodians. */
+/** Tags in every group its ready custodians, the best first: one that acknowledges at once is enough. */
 export class Pace {
   readonly #backbone: Pick<Backbone, "tag">;
   readonly #groupCount: number;
@@ -21,13 +21,13 @@ export class Pace {
     this.#groupCount = groupCount;
   }
 
-  /** Takes the other relays that are ready custodians of each group; changes only what is not so already. */
+  /** Takes the other relays that are ready custodians of each group, best first; changes only what is not so already. */
   follow(ready: (group: Group) => readonly Origin[]): void {
     for (let group = 1; group <= this.#groupCount; group++) this.#tag(group, ready(group));
   }
 
   #tag(group: Group, ready: readonly Origin[]): void {
-    const origins = ready.toSorted().slice(0, MOST_TAGGED), key = origins.join();
+    const origins = ready.slice(0, MOST_TAGGED), key = origins.join();
     if ((this.#tagged.get(group) ?? "") === key) return;
     this.#tagged.set(group, key);
     this.#backbone.tag(group, origins);

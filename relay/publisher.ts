@@ -154,7 +154,7 @@ export class Publisher {
     if (waits && !replication.hasRoom) throw windowFull("too many publishes wait for custodians");
     const message = this.#message(slot, draft, stated);
     const group = table.groupOf(slot), payload = this.#encoder.encode(message);
-    const ordinal = backbone.send(group, payload);
+    const ordinal = backbone.send(group, payload, waits);
     if (ordinal === 0) throw windowFull("the backbone cannot take more for now");
     this.#seqs.set(slot, message.seq);
     this.#published += 1;

@@ -1,10 +1,13 @@
 /**
  * Acknowledgement, which flow control needs. RFC 3208 has none; PGMCC's ACK (type 0D) is the packet that other
- * implementations know and pass over. A source names in its SPMs the receivers that it asks, in the private option TAGGED:
+ * implementations know and pass over. A source names in its SPMs the receivers that it asks, in the private option TAGGED,
+ * and how long each may take, so that those for whom nobody waits say much in one packet:
  *
- * | bytes | TAGGED |
+ * | bytes | TAGGED, for each receiver |
  * | --- | --- |
- * | 6 each | GSI of a receiver |
+ * | 0–5 | GSI |
+ * | 6 | 1: acknowledge now, though nothing may have come |
+ * | 7 | for how long what comes may wait for its acknowledgement, in milliseconds |
  *
  * A receiver says in one ACK what it has of any number of streams, whoever their sources are. The ACK goes to the
  * control group, as a downstream packet of the receiver's own stream there. Its body, PGMCC's greatest sequence number
@@ -23,7 +26,8 @@
  */
 import { readGsi, writeGsi } from "./gsi.ts";
 
-export const GSI_BYTES = 6;
+const GSI_BYTES = 6;
+export const TAGGED_BYTES = GSI_BYTES + 2;
 const ACKED_BYTES = GSI_BYTES + 10;
 /** What ACKS says once, before the streams. */
 const WINDOW_BYTES = 2;
@@ -32,7 +36,20 @@ const LARGEST_VALUE = 255 - 4;
 /** Streams in one ACK. */
 export const LARGEST_ACK = Math.floor((LARGEST_VALUE - WINDOW_BYTES) / ACKED_BYTES);
 /** Receivers that one source can ask to acknowledge. */
-export const LARGEST_TAG = Math.floor(LARGEST_VALUE / GSI_BYTES);
+export const LARGEST_TAG = Math.floor(LARGEST_VALUE / TAGGED_BYTES);
+
+/** How a receiver is asked to acknowledge a stream. */
+export interface Asked {
+  /** At once, though nothing may have come: the source should have heard, and has not. */
+  readonly now: boolean;
+  /** For how long what comes may wait for others to be acknowledged with it, 0 to 255 milliseconds. */
+  readonly waitMs: number;
+}
+
+/** A receiver that is asked to acknowledge. */
+export interface Tagged extends Asked {
+  readonly gsi: number;
+}
 
 /** What a receiver has of one stream. */
 export interface Acked {
@@ -85,13 +102,21 @@ export function readAcks(view: DataView, at: number, end: number): Acks | undefi
   return { window: view.getUint16(at), streams };
 }
 
-export function writeTagged(view: DataView, at: number, gsis: readonly number[]): void {
-  gsis.forEach((gsi, index) => writeGsi(view, at + GSI_BYTES * index, gsi));
+export function writeTagged(view: DataView, at: number, tagged: readonly Tagged[]): void {
+  for (const { gsi, now, waitMs } of tagged) {
+    writeGsi(view, at, gsi);
+    view.setUint8(at + 6, Number(now));
+    view.setUint8(at + 7, waitMs);
+    at += TAGGED_BYTES;
+  }
 }
 
-/** Reads the value from `at` to `end`, a multiple of {@link GSI_BYTES}. */
-export function readTagged(view: DataView, at: number, end: number): number[] {
-  const gsis: number[] = [];
-  for (; at < end; at += GSI_BYTES) gsis.push(readGsi(view, at));
-  return gsis;
+/** Reads the value from `at` to `end`, a multiple of {@link TAGGED_BYTES}. */
+export function readTagged(view: DataView, at: number, end: number): Tagged[] {
+  const tagged: Tagged[] = [];
+  for (; at < end; at += TAGGED_BYTES) {
+    const now = (view.getUint8(at + 6) & 1) !== 0;
+    tagged.push({ gsi: readGsi(view, at), now, waitMs: view.getUint8(at + 7) });
+  }
+  return tagged;
 }

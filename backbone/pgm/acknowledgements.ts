@@ -1,7 +1,8 @@
 /**
  * What one relay acknowledges, of all groups and to all sources: gathered, so that it costs a packet a millisecond
- * however many streams there are. The first few after a pause go at once: somebody may wait for each. So does the one
- * after a good part of a window, or a busy source with a small window would stand still until a timer wakes us.
+ * however many streams there are. The first few after a pause go at once: somebody may wait for each. Streams for which
+ * nobody waits go with the others, or when their source wants to hear at last. A good part of a window is acknowledged at
+ * once in any case, or a busy source with a small window would stand still until a timer wakes us.
  *
  * @module
  */
@@ -32,8 +33,11 @@ export interface Progress {
 
 export class Acknowledgements {
   readonly #receiveBuffer: () => number;
-  /** What has come on since it was acknowledged. */
-  readonly #due = new Set<Progress>();
+  /** What has come on since it was acknowledged, and is awaited. */
+  readonly #prompt = new Set<Progress>();
+  /** The same of what may wait, and until when. */
+  readonly #patient = new Set<Progress>();
+  #patientMs = Infinity;
   /** Packets that came since the last acknowledgement, of all streams. */
   #unacknowledged = 0;
   /** When the next packet would go if they went evenly. */
@@ -44,41 +48,59 @@ export class Acknowledgements {
     this.#receiveBuffer = receiveBuffer;
   }
 
-  /** A stream whose source asks for it has come on. What it has is looked at when it is told. */
-  note(progress: Progress): void {
-    this.#due.add(progress);
-    this.#unacknowledged++;
+  /**
+   * A stream whose source asks for it has come on, or its source asks again. What it has is looked at when it is told.
+   *
+   * @param packets by how much it has come on.
+   * @param waitMs for how long that may wait; 0: it is awaited.
+   */
+  note(progress: Progress, packets: number, waitMs: number, nowMs: number): void {
+    this.#unacknowledged += packets;
+    if (waitMs === 0) {
+      this.#prompt.add(progress);
+      this.#patient.delete(progress);
+    } else if (!this.#prompt.has(progress)) {
+      this.#patient.add(progress);
+      this.#patientMs = Math.min(this.#patientMs, nowMs + waitMs);
+    }
   }
 
   /** A stream is heard no more: what was not handed on by now never is. */
   forget(progress: Progress): void {
-    this.#due.delete(progress);
+    this.#prompt.delete(progress);
+    this.#patient.delete(progress);
   }
 
   /** When {@link poll} has something; Infinity if nothing waits. */
   nextTimeoutMs(): number {
-    if (this.#due.size === 0) return Infinity;
+    const isPrompt = this.#prompt.size > 0;
+    if (!isPrompt && this.#patient.size === 0) return Infinity;
     if (this.#unacknowledged >= PART * this.#window) return -Infinity;
-    return this.#slotMs - (BURST - 1) * TIMING.ackMs;
+    return isPrompt ? this.#slotMs - (BURST - 1) * TIMING.ackMs : this.#patientMs;
   }
 
   /** What one packet says now; undefined if nothing is due. Poll until it is. */
   poll(nowMs: number): Acks | undefined {
     if (nowMs < this.nextTimeoutMs()) return undefined;
     const streams: Acked[] = [];
-    for (const progress of this.#due) {
-      if (streams.length === LARGEST_ACK) break;
-      this.#due.delete(progress);
-      const { stream: { gsi, sourcePort }, from, through } = progress;
-      streams.push({ gsi, sourcePort, from, through });
+    for (const due of [this.#prompt, this.#patient]) {
+      for (const progress of due) {
+        if (streams.length === LARGEST_ACK) break;
+        due.delete(progress);
+        const { stream: { gsi, sourcePort }, from, through } = progress;
+        streams.push({ gsi, sourcePort, from, through });
+      }
     }
-    // What does not fit one packet goes in several, at once.
-    if (this.#due.size === 0) this.#sent(nowMs);
+    // What is awaited and does not fit one packet goes in several, at once.
+    if (this.#prompt.size === 0) this.#takeSlot(nowMs);
+    if (this.#patient.size === 0) {
+      this.#unacknowledged = 0;
+      this.#patientMs = Infinity;
+    }
     return { window: this.#window, streams };
   }
 
-  #sent(nowMs: number): void {
-    this.#unacknowledged = 0;
+  #takeSlot(nowMs: number): void {
     const slotMs = Math.max(this.#slotMs, nowMs) + TIMING.ackMs;
     // Those that could not wait do not make the next ones wait longer.
     this.#slotMs = Math.min(slotMs, nowMs + BURST * TIMING.ackMs);

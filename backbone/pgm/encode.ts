@@ -4,7 +4,7 @@
  * @module
  */
 import { checksumOf } from "./checksum.ts";
-import { type Acks, acksBytes, GSI_BYTES, writeAcks, writeTagged } from "./ack.ts";
+import { type Acks, acksBytes, TAGGED_BYTES, writeAcks, writeTagged } from "./ack.ts";
 import { writeGsi } from "./gsi.ts";
 import {
   type Fragment,
@@ -41,7 +41,7 @@ export function encodeSpm(
   const { fin, tagged = [] } = spm;
   // Who says goodbye needs no more acknowledgements.
   const tags = fin ? 0 : tagged.length;
-  const options = fin || tags > 0 ? LENGTH_BYTES + OPTION_BYTES + GSI_BYTES * tags : 0;
+  const options = fin || tags > 0 ? LENGTH_BYTES + OPTION_BYTES + TAGGED_BYTES * tags : 0;
   const { bytes, view } = packet(stream, TYPE.spm, SPM_BYTES + options);
   view.setUint32(16, spm.sqn);
   view.setUint32(20, spm.trail);
@@ -51,7 +51,7 @@ export function encodeSpm(
   if (options > 0) view.setUint8(5, OPTIONS_PRESENT);
   if (fin) writeOption(view, SPM_BYTES, OPTION.fin, 0);
   else if (tags > 0) {
-    writeTagged(view, writeOption(view, SPM_BYTES, OPTION.tagged, GSI_BYTES * tags), tagged);
+    writeTagged(view, writeOption(view, SPM_BYTES, OPTION.tagged, TAGGED_BYTES * tags), tagged);
   }
   return seal(bytes, view);
 }

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { type Acked, LARGEST_TAG } from "./ack.ts";
+import { type Acked, LARGEST_TAG, type Tagged } from "./ack.ts";
 import type { Counters } from "./counters.ts";
 import { ahead, before, plus } from "./serial.ts";
 import { TIMING } from "./timing.ts";
@@ -34,6 +34,16 @@ interface Hold {
   readonly from: number;
 }
 
+/** Where a source is, and who waits for its receivers. */
+export interface Standing {
+  /** The last packet sent. */
+  readonly lead: number;
+  /** How long ago that was. */
+  readonly restMs: number;
+  /** Whether somebody waits to hear that a receiver has what is sent. */
+  readonly isAwaited: boolean;
+}
+
 /** What a receiver says of our stream, and of its socket buffer. */
 export type Heard = Pick<Acked, "from" | "through"> & {
   /** In packets. */
@@ -52,7 +62,8 @@ interface Tag {
 
 export class FlowControl {
   readonly #counters: Counters;
-  readonly #tags = new Map<number, Tag>();
+  /** By GSI, in the order named. */
+  #tags: ReadonlyMap<number, Tag> = new Map();
   /** The last packet that may be sent; undefined while no receiver counts. */
   #last: number | undefined;
   #retryMs = Infinity;
@@ -61,27 +72,32 @@ export class FlowControl {
     this.#counters = counters;
   }
 
-  /** The GSIs of the receivers asked to acknowledge. */
-  get tagged(): readonly number[] {
-    return [...this.#tags.keys()];
+  /**
+   * How the receivers are to be asked to acknowledge. If that is awaited, the first that counts does so at once, and for
+   * the others, who are asked for the sake of the window, one packet now and then is enough. Who should have been heard
+   * by now and was not is asked again; and the others with the first, which may be gone.
+   */
+  ask({ lead, restMs, isAwaited }: Standing): Tagged[] {
+    const { others, unawaited } = TIMING.gatherMs;
+    let waitMs: number = isAwaited ? 0 : unawaited, isFirstLate = false;
+    return Array.from(this.#tags, ([gsi, { heard, counts, acked, hold }]) => {
+      const isLate = restMs >= Math.max(waitMs, TIMING.heartbeatFirstMs);
+      const now = !heard || (acked !== lead && (isLate || isFirstLate || hold !== undefined));
+      const tagged = { gsi, now, waitMs };
+      if (waitMs === 0 && counts) [waitMs, isFirstLate] = [others, now];
+      return tagged;
+    });
   }
 
   /**
-   * Names the receivers that hold the source to its window. Those that were named before keep their place; `lead` is the
-   * last packet sent.
+   * Names the receivers that hold the source to its window, who is to acknowledge at once first. Those that were named
+   * before keep their standing; `lead` is the last packet sent.
    *
    * @throws {RangeError} if they are more than {@link LARGEST_TAG}.
    */
   tag(gsis: readonly number[], lead: number): void {
     if (gsis.length > LARGEST_TAG) throw new RangeError(`${gsis.length} receivers are too many`);
-    for (const gsi of this.#tags.keys()) {
-      if (!gsis.includes(gsi)) this.#tags.delete(gsi);
-    }
-    for (const gsi of gsis) {
-      if (this.#tags.has(gsi)) continue;
-      const hold = undefined, window = FIRST_WINDOW;
-      this.#tags.set(gsi, { counts: true, heard: false, acked: lead, window, hold });
-    }
+    this.#tags = new Map(gsis.map((gsi) => [gsi, this.#tags.get(gsi) ?? newTag(lead)]));
     this.#findLast();
   }
 
@@ -147,4 +163,8 @@ export class FlowControl {
     }
     this.#last = least;
   }
+}
+
+function newTag(lead: number): Tag {
+  return { counts: true, heard: false, acked: lead, window: FIRST_WINDOW, hold: undefined };
 }

@@ -12,7 +12,7 @@ import { type Ack, type Data, LARGEST_NAK, type Packet, type Spm, type Stream } 
 import { Peers } from "./peers.ts";
 import type { ReceiveMemory } from "./receive_memory.ts";
 import { Receiver, type ReceiverOptions } from "./receiver.ts";
-import type { SqnRange } from "./serial.ts";
+import { ahead, type SqnRange } from "./serial.ts";
 import { TIMING } from "./timing.ts";
 
 export interface ListenerOptions extends ReceiverOptions {
@@ -102,13 +102,19 @@ export class Listener {
     }
     const { through } = peer;
     hand(packet, peer, nowMs);
-    // An SPM is answered in any case: the last acknowledgement may be lost.
-    if (peer.tagged && (peer.through !== through || packet.type === "spm")) {
-      this.#options.acknowledgements.note(peer);
-    }
+    this.#acknowledge(peer, ahead(peer.through, through), packet.type === "spm", nowMs);
     // What is missing may have to be asked for at once.
     if (nowMs >= peer.nextTimeoutMs()) this.#wake(peer, nowMs);
     this.#settle(peer);
+  }
+
+  /** A packet has brought a peer's stream on by so many; less than none if it begins again. */
+  #acknowledge(peer: Receiver, came: number, isSpm: boolean, nowMs: number): void {
+    const { asked } = peer;
+    if (asked === undefined || (came === 0 && !(isSpm && asked.now))) return;
+    // Whoever waited for a repair has kept a busy source from going on.
+    const waitMs = came === 1 ? asked.waitMs : 0;
+    this.#options.acknowledgements.note(peer, Math.max(0, came), waitMs, nowMs);
   }
 
   /** Something may have changed about a peer: what it holds, and when it wants waking. */

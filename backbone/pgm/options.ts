@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Acks, GSI_BYTES, readAcks, readTagged } from "./ack.ts";
+import { type Acks, readAcks, readTagged, type Tagged, TAGGED_BYTES } from "./ack.ts";
 
 export const OPTION = {
   length: 0x00,
@@ -17,7 +17,7 @@ export const OPTION = {
   auth: 0x5b,
   /** Private, in ACKs: what their sender has, see {@link Acks}. */
   acks: 0x5c,
-  /** Private, in SPMs: the GSIs of the receivers asked to acknowledge. */
+  /** Private, in SPMs: the receivers asked to acknowledge, see {@link Tagged}. */
   tagged: 0x5d,
 } as const;
 
@@ -46,7 +46,7 @@ export interface Options {
   readonly fin: boolean;
   readonly packed: boolean;
   readonly acks: Acks | undefined;
-  readonly tagged: readonly number[];
+  readonly tagged: readonly Tagged[];
 }
 
 const NONE: readonly never[] = [];
@@ -57,7 +57,7 @@ export function readOptions(view: DataView, at: number): Options | undefined {
   const end = at + view.getUint16(at + 2);
   if (end > view.byteLength) return undefined;
   let fragment: Fragment | undefined, fin = false, packed = false;
-  let sqns: readonly number[] = NONE, tagged: readonly number[] = NONE;
+  let sqns: readonly number[] = NONE, tagged: readonly Tagged[] = NONE;
   let acks: Acks | undefined;
   for (let next = at + LENGTH_BYTES, last = false; !last;) {
     if (next + OPTION_BYTES > end) return undefined;
@@ -84,7 +84,7 @@ export function readOptions(view: DataView, at: number): Options | undefined {
         if (acks === undefined) return undefined;
         break;
       case OPTION.tagged:
-        if ((length - OPTION_BYTES) % GSI_BYTES !== 0) return undefined;
+        if ((length - OPTION_BYTES) % TAGGED_BYTES !== 0) return undefined;
         tagged = readTagged(view, next + OPTION_BYTES, next + length);
         break;
     }

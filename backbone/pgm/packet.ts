@@ -13,7 +13,7 @@
  *
  * @module
  */
-import type { Acks } from "./ack.ts";
+import type { Acks, Tagged } from "./ack.ts";
 import { onesComplementSum } from "./checksum.ts";
 import { readGsi } from "./gsi.ts";
 import { type Fragment, readOptions } from "./options.ts";
@@ -85,8 +85,8 @@ export interface Spm extends Stream {
   readonly nla: number;
   /** The source says goodbye. */
   readonly fin: boolean;
-  /** The GSIs of the receivers asked to acknowledge. */
-  readonly tagged: readonly number[];
+  /** The receivers asked to acknowledge. */
+  readonly tagged: readonly Tagged[];
 }
 
 /** Original data or a repair (§8.2). */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Asked } from "./ack.ts";
 import type { Counters } from "./counters.ts";
 import type { Discovery } from "./discovery.ts";
 import { type Data, LARGEST_NAK, type Spm, type Stream } from "./packet.ts";
@@ -54,7 +55,7 @@ export class Receiver implements Holder {
    * Taken for granted until an SPM tells: it may wait behind what a busy source has sent meanwhile, which is then too far
    * ahead to be held.
    */
-  #tagged = true;
+  #asked: Asked | undefined = { now: true, waitMs: 0 };
   /** When to ask for an SPM, while none came. */
   #spmrMs: number;
   readonly #leaps = new Strays(TIMING.strayMs.ahead);
@@ -88,9 +89,9 @@ export class Receiver implements Holder {
     return this.#nla;
   }
 
-  /** Whether the source asks us to acknowledge, or may. */
-  get tagged(): boolean {
-    return this.#tagged;
+  /** How the source asks us to acknowledge, or may. */
+  get asked(): Asked | undefined {
+    return this.#asked;
   }
 
   /** Everything from this packet to {@link through} was handed on; one past it if that is nothing. */
@@ -144,7 +145,7 @@ export class Receiver implements Holder {
     this.#spmSqn = spm.sqn;
     if (this.#nla === undefined) this.#requests.resume(nowMs);
     this.#nla = spm.nla;
-    this.#tagged = spm.tagged.includes(this.#options.gsi);
+    this.#asked = spm.tagged.find(({ gsi }) => gsi === this.#options.gsi);
     this.#follow(trail, lead, nowMs);
   }
 

@@ -137,13 +137,14 @@ export class PgmSession {
   /**
    * Takes a payload to send; answers its ordinal: 1, 2, 3 … 0: too many wait. The bytes must stay as they are.
    *
+   * @param isAwaited somebody waits for a tagged receiver to acknowledge it.
    * @throws {RangeError} if the payload is longer than {@link LARGEST_MESSAGE}.
    */
-  send(payload: Uint8Array, nowMs: number): number {
+  send(payload: Uint8Array, isAwaited: boolean, nowMs: number): number {
     if (payload.length > LARGEST_MESSAGE) {
       throw new RangeError(`${payload.length} bytes are more than a message holds`);
     }
-    return this.#source.send(payload, nowMs);
+    return this.#source.send(payload, isAwaited, nowMs);
   }
 
   /** Names the receivers whose acknowledgements hold our stream to a window: see {@link Source.tag}. */

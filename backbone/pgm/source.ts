@@ -69,6 +69,11 @@ export class Source {
   readonly #repair = new Set<number>();
 
   readonly #spms = new SpmSchedule();
+  /** When the last data was sent. */
+  #dataMs = -Infinity;
+  /** When the last payload came for whose acknowledgement somebody waits, and whether the last SPM says that. */
+  #awaitedMs = -Infinity;
+  #saysAwaited = false;
   /** What holds the rest back, if anything does. */
   #blockedMs = Infinity;
 
@@ -89,8 +94,8 @@ export class Source {
     return plus(this.#window.lead, 1);
   }
 
-  /** Takes a payload to send; answers its ordinal. 0: too many wait. The bytes must stay as they are. */
-  send(payload: Uint8Array, nowMs: number): number {
+  /** See {@link PgmSession.send}. */
+  send(payload: Uint8Array, isAwaited: boolean, nowMs: number): number {
     const bytes = payload.length + WAITING_BYTES;
     if (this.#queueBytes + bytes > this.#options.queueBytes) {
       this.#options.counters.sends_refused++;
@@ -99,6 +104,7 @@ export class Source {
     this.#queue.push(payload);
     this.#queueBytes += bytes;
     this.#spms.begin(nowMs);
+    if (isAwaited) this.#await(nowMs);
     return ++this.#taken;
   }
 
@@ -145,6 +151,12 @@ export class Source {
     return isKnown ? this.#delivered.note(gsi, acked) : undefined;
   }
 
+  /** Who is to acknowledge at once has to know it, before the data if there is time. */
+  #await(nowMs: number): void {
+    this.#awaitedMs = nowMs;
+    if (!this.#saysAwaited) this.#spms.hasten(nowMs);
+  }
+
   /** Says goodbye in as many SPMs as it takes, beginning now. */
   close(nowMs: number): void {
     this.#spms.sayGoodbye(nowMs);
@@ -173,7 +185,9 @@ export class Source {
   #spm(nowMs: number): Uint8Array {
     this.#window.expire(nowMs);
     const { stream, sourceNla: nla, budget, counters } = this.#options;
-    const { trail, lead } = this.#window, { tagged } = this.#flow;
+    const { trail, lead } = this.#window;
+    const isAwaited = this.#saysAwaited = nowMs - this.#awaitedMs < TIMING.awaitedMs;
+    const tagged = this.#flow.ask({ lead, restMs: nowMs - this.#dataMs, isAwaited });
     const packet = encodeSpm(stream, { ...this.#spms.next(nowMs), trail, lead, nla, tagged });
     counters.spm_sent++;
     budget.charge(packet.length);
@@ -230,6 +244,7 @@ export class Source {
     counters.odata_sent++;
     this.#pressure.sent();
     this.#spms.dataSent(nowMs);
+    this.#dataMs = nowMs;
     return packet;
   }
 

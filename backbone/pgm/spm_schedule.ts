@@ -18,6 +18,10 @@ const GOODBYES = 3;
 export class SpmSchedule {
   /** When the next SPM is due; never before {@link begin}. */
   #dueMs = Infinity;
+  /** When one is due because somebody needs it. */
+  #hastenedMs = Infinity;
+  /** The longest interval while data flows: short after one that somebody needed, for that may be lost. */
+  #ambientMs: number = TIMING.ambientSpmMs;
   /** The interval after the next SPM. */
   #heartbeatMs: number = TIMING.heartbeatFirstMs;
   #lastMs = -Infinity;
@@ -27,7 +31,7 @@ export class SpmSchedule {
 
   /** When the next SPM is due. */
   get dueMs(): number {
-    return this.#dueMs;
+    return Math.min(this.#dueMs, this.#hastenedMs);
   }
 
   /** The first data is to be sent: a receiver cannot ask for repairs before it has heard an SPM (§6.2). */
@@ -38,15 +42,17 @@ export class SpmSchedule {
   /** Somebody needs an SPM: soon, but not once per asker. */
   hasten(nowMs: number): void {
     if (!this.#hasBegun) return;
-    this.#dueMs = Math.min(this.#dueMs, Math.max(nowMs, this.#lastMs + TIMING.spmrHoldMs));
+    const soonMs = Math.max(nowMs, this.#lastMs + TIMING.spmrHoldMs);
+    this.#hastenedMs = Math.min(this.#hastenedMs, soonMs);
+    this.#ambientMs = TIMING.heartbeatFirstMs;
   }
 
   /** Data was sent. The next heartbeat follows shortly, and is not put off beyond the ambient interval by more of it. */
   dataSent(nowMs: number): void {
     // A goodbye in progress keeps its pace.
     if (this.#goodbyes > 0) return;
-    this.#heartbeatMs = TIMING.heartbeatGrowth * TIMING.heartbeatFirstMs;
-    this.#dueMs = Math.min(nowMs + TIMING.heartbeatFirstMs, this.#lastMs + TIMING.ambientSpmMs);
+    this.#heartbeatMs = longer(TIMING.heartbeatFirstMs);
+    this.#dueMs = Math.min(nowMs + TIMING.heartbeatFirstMs, this.#lastMs + this.#ambientMs);
   }
 
   /** Says goodbye in as many SPMs as it takes, beginning now. */
@@ -61,14 +67,15 @@ export class SpmSchedule {
     const sqn = this.#sqn, fin = this.#goodbyes > 0;
     this.#sqn = plus(sqn, 1);
     this.#lastMs = nowMs;
+    this.#hastenedMs = Infinity;
+    this.#ambientMs = longer(this.#ambientMs);
     if (fin) {
       this.#goodbyes--;
       this.#heartbeatMs = TIMING.spmrHoldMs;
     }
     if (this.#greetings > 0) this.#greetings--;
     this.#dueMs = this.#followingMs(nowMs, fin);
-    const longerMs = TIMING.heartbeatGrowth * this.#heartbeatMs;
-    this.#heartbeatMs = Math.min(longerMs, TIMING.ambientSpmMs);
+    this.#heartbeatMs = longer(this.#heartbeatMs);
     return { sqn, fin };
   }
 
@@ -80,4 +87,8 @@ export class SpmSchedule {
     if (fin && this.#goodbyes === 0) return Infinity;
     return this.#greetings > 0 ? nowMs : nowMs + this.#heartbeatMs;
   }
+}
+
+function longer(intervalMs: number): number {
+  return Math.min(TIMING.heartbeatGrowth * intervalMs, TIMING.ambientSpmMs);
 }

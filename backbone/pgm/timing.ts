@@ -26,6 +26,13 @@ export const TIMING = {
   lingerMs: 2,
   /** A receiver acknowledges all streams that ask for it in one packet, and sends one in this time on the average. */
   ackMs: 1,
+  /**
+   * For how long a receiver may gather what it acknowledges, at most 255: one behind the first, which acknowledges at once
+   * what is awaited; and any, of a stream of which nothing is awaited.
+   */
+  gatherMs: { others: 20, unawaited: 200 },
+  /** So long after the last payload for whose acknowledgement somebody waited, a stream is taken to be awaited. */
+  awaitedMs: 10_000,
   /** A receiver that holds a source up so long, without coming on to speak of, does so no more. */
   stallMs: 250,
   /** Over how long what is asked for is compared with what is sent. */

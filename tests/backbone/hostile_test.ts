@@ -55,7 +55,7 @@ const asking = (n: number, sources: number) =>
     lead: 0xffff_ffff,
     nla: 0,
     fin: false,
-    tagged: [STREAM.gsi],
+    tagged: [{ gsi: STREAM.gsi, now: true, waitMs: 0 }],
   });
 
 /** What comes out for a byte that comes in, at most, without a key. */
@@ -134,7 +134,7 @@ Deno.test("forged acknowledgements: with a key none counts, also no real one onc
     const recorded: Uint8Array[] = [];
     network.attach((bytes) => bytes[4] === TYPE.ack && recorded.push(bytes));
     send(5);
-    clock.advance(50);
+    clock.advance(TIMING.gatherMs.unawaited);
     const { gsi: by } = receiver, honest = { by, from: 1, through: 5 };
     deepEqual(source.acknowledged.at(-1), honest);
     receiver.kill();

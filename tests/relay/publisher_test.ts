@@ -14,7 +14,7 @@ const SELF = LOG_OPTIONS.self, SLOT = slotOf("a");
 
 /** A publisher over a wire that notes what it is given, or refuses it; custodians hold what a test says. */
 function setUp(pull: () => Promise<boolean> = () => Promise.resolve(true)) {
-  const sent: string[] = [], messages: Message[] = [];
+  const sent: string[] = [], messages: Message[] = [], awaited: boolean[] = [];
   const wire = { full: false }, company = { isAlone: true, lives: new Set([A]) };
   const replication = { hasRoom: true, held: Promise.resolve(), asked: [] as number[] };
   const logs = new Logs({ clock: new VirtualClock(), log: LOG_OPTIONS, maxBytes: 1_000_000 });
@@ -37,14 +37,15 @@ function setUp(pull: () => Promise<boolean> = () => Promise.resolve(true)) {
       },
     },
     backbone: {
-      send(_group, payload) {
+      send(_group, payload, isAwaited = false) {
         if (wire.full) return 0;
+        awaited.push(isAwaited);
         messages.push(decodeMessage(payload));
         return sent.push(String(messages.at(-1)?.data));
       },
     },
   });
-  return { publisher, logs, sent, messages, wire, company, replication };
+  return { publisher, logs, sent, messages, awaited, wire, company, replication };
 }
 
 function refusal(code: string) {
@@ -88,7 +89,7 @@ Deno.test("what cannot be promised is refused, and nothing is published", async 
 });
 
 Deno.test("by default a relay promises what its company allows, and waits for it", async () => {
-  const { publisher, company, replication } = setUp();
+  const { publisher, company, replication, awaited } = setUp();
   const draft = { channel: "a", data: "x" };
   assert.equal((await publisher.publish(draft)).ack, "accepted");
   assert.deepEqual(replication.asked, []);
@@ -99,6 +100,7 @@ Deno.test("by default a relay promises what its company allows, and waits for it
   const published = publisher.publish(draft).finally(() => answered = true);
   await publisher.publish({ ...draft, ack: "accepted" });
   assert.deepEqual([replication.asked, answered], [[2], false]);
+  assert.deepEqual(awaited, [false, true, false], "custodians are to be quick where it matters");
   held.resolve();
   assert.equal((await published).ack, "replicated");
   replication.held = Promise.reject(new GroundwaveError("not_replicated", "too late"));

@@ -13,7 +13,8 @@ import type { ProcessClock } from "./cluster_time.ts";
 const WINDOW_MS = 2000;
 const FIRST_HEARTBEAT_MS = 3;
 const AMBIENT_MS = 4000;
-const ACK_MS = 1;
+/** Of the first that is tagged, and of the others. */
+const ACK_MS = { first: 1, others: 20 };
 const REPAIR_MS = { least: 3, spread: 30 };
 const EXPIRY_MS = 30_000;
 
@@ -301,9 +302,10 @@ export class SimulatedBackbone implements Backbone {
   }
 
   #acknowledgeSoon(group: Group, from: SimulatedBackbone, heard: HeardStream): void {
-    if (heard.ackDue || !from.#source(group).tagged.has(this.origin)) return;
+    const { tagged } = from.#source(group), [first] = tagged;
+    if (heard.ackDue || !tagged.has(this.origin)) return;
     heard.ackDue = true;
-    this.#clock.after(ACK_MS, () => {
+    this.#clock.after(first === this.origin ? ACK_MS.first : ACK_MS.others, () => {
       heard.ackDue = false;
       const { wires, hooks } = this.#lan;
       const { wholeFrom, next } = heard;

@@ -85,8 +85,8 @@ export class PgmNode {
     this.#serve();
   }
 
-  send(payload: Uint8Array): number {
-    const ordinal = this.session.send(payload, this.#clock.nowMs());
+  send(payload: Uint8Array, isAwaited = false): number {
+    const ordinal = this.session.send(payload, isAwaited, this.#clock.nowMs());
     this.#serve();
     return ordinal;
   }

@@ -26,7 +26,7 @@ Deno.test("one packet says of every stream how far it is, and how much the socke
   const acknowledgements = new Acknowledgements(() => 212_992);
   equal(acknowledgements.nextTimeoutMs(), Infinity);
   equal(acknowledgements.poll(10), undefined);
-  for (const progress of streams) acknowledgements.note(progress);
+  for (const progress of streams) acknowledgements.note(progress, 1, 0, 10);
   streams[0]!.through = 8;
   deepEqual(acknowledgements.poll(10), {
     window: 46,
@@ -37,11 +37,15 @@ Deno.test("one packet says of every stream how far it is, and how much the socke
   equal(acknowledgements.poll(10), undefined);
 });
 
-/** When a stream that comes on every `everyMs` for 100 ms is acknowledged. */
-function acknowledgedMs(acknowledgements: Acknowledgements, everyMs: number): number[] {
+/** When a stream that comes on every `everyMs` for 100 ms, and may wait, is acknowledged. */
+function acknowledgedMs(
+  acknowledgements: Acknowledgements,
+  everyMs: number,
+  waitMs = 0,
+): number[] {
   const at: number[] = [], progress = stream(1, 0);
   for (let nowMs = 0; nowMs < 100; nowMs += everyMs) {
-    acknowledgements.note(progress);
+    acknowledgements.note(progress, 1, waitMs, nowMs);
     if (acknowledgements.poll(nowMs)) at.push(nowMs);
     else ok(acknowledgements.nextTimeoutMs() > nowMs);
   }
@@ -57,32 +61,76 @@ Deno.test("after a pause each packet is acknowledged at once; a steady stream on
 });
 
 Deno.test("a quarter of a window is acknowledged at once, and makes nobody wait longer afterwards", () => {
-  const acknowledgements = new Acknowledgements(() => 212_992);
-  const busy = acknowledgedMs(acknowledgements, 1 / 64);
-  const everyMs = Math.ceil(46 / 4) / 64;
-  ok(Math.abs(busy.length - 100 / everyMs) < 8, `${busy.length} packets in 100 ms`);
-  acknowledgements.note(stream(1, 0));
-  ok(acknowledgements.nextTimeoutMs() <= 100 + TIMING.ackMs);
+  for (const waitMs of [0, 200]) {
+    const acknowledgements = new Acknowledgements(() => 212_992);
+    const busy = acknowledgedMs(acknowledgements, 1 / 64, waitMs);
+    const everyMs = Math.ceil(46 / 4) / 64;
+    ok(Math.abs(busy.length - 100 / everyMs) < 8, `${busy.length} packets in 100 ms`);
+    acknowledgements.note(stream(1, 0), 1, 0, 100);
+    ok(acknowledgements.nextTimeoutMs() <= 100 + TIMING.ackMs);
+  }
+});
+
+Deno.test("a stream that comes on by many at a time has soon come on by a quarter of a window", () => {
+  const acknowledgements = new Acknowledgements(() => 212_992), progress = stream(1, 0);
+  acknowledgements.note(progress, 11, 200, 0);
+  equal(acknowledgements.poll(0), undefined);
+  acknowledgements.note(progress, 1, 200, 0);
+  equal(acknowledgements.poll(0)?.streams.length, 1);
+});
+
+Deno.test("what may wait goes when its time is over, or with what may not", () => {
+  deepEqual(acknowledgedMs(new Acknowledgements(() => BUFFER), 1, 30), [30, 61, 92]);
+  const acknowledgements = new Acknowledgements(() => BUFFER);
+  const gsis = () => acknowledgements.poll(5)?.streams.map(({ gsi }) => gsi);
+  acknowledgements.note(stream(1, 0), 1, 30, 0);
+  acknowledgements.note(stream(2, 0), 1, 200, 0);
+  equal(gsis(), undefined);
+  acknowledgements.note(stream(3, 0), 1, 0, 5);
+  deepEqual(gsis(), [3, 1, 2]);
+  equal(acknowledgements.nextTimeoutMs(), Infinity);
+});
+
+Deno.test("what is awaited has waited enough when it is noted as what may wait, and the other way round", () => {
+  for (const [first, then] of [[0, 200], [200, 0]] as const) {
+    const acknowledgements = new Acknowledgements(() => BUFFER), both = stream(1, 0);
+    acknowledgements.note(both, 1, first, 0);
+    acknowledgements.note(both, 1, then, 0);
+    equal(acknowledgements.poll(0)?.streams.length, 1);
+    equal(acknowledgements.nextTimeoutMs(), Infinity);
+  }
 });
 
 Deno.test("more streams than one packet holds take several, at once", () => {
   const acknowledgements = new Acknowledgements(() => BUFFER);
-  for (let gsi = 0; gsi < 2 * LARGEST_ACK + 1; gsi++) acknowledgements.note(stream(gsi, 0));
-  const sizes = [1, 2, 3, 4].map(() => acknowledgements.poll(0)?.streams.length);
-  deepEqual(sizes, [LARGEST_ACK, LARGEST_ACK, 1, undefined]);
+  const note = (waitMs: number) => {
+    for (let gsi = 0; gsi < LARGEST_ACK + 1; gsi++) {
+      acknowledgements.note(stream(gsi, 0), 1, waitMs, 0);
+    }
+  };
+  const sizes = (nowMs: number) =>
+    [1, 2, 3].map(() => acknowledgements.poll(nowMs)?.streams.length);
+  note(0);
+  deepEqual(sizes(0), [LARGEST_ACK, 1, undefined]);
+  note(200);
+  acknowledgements.note(stream(-1, 0), 1, 0, 0);
+  deepEqual(sizes(0), [LARGEST_ACK, undefined, undefined], "what may wait makes no more packets");
+  deepEqual(sizes(200), [2, undefined, undefined]);
 });
 
 Deno.test("a buffer beyond all measure is a window that fits its field", () => {
   const acknowledgements = new Acknowledgements(() => Infinity);
-  acknowledgements.note(stream(1, 0));
+  acknowledgements.note(stream(1, 0), 1, 0, 0);
   equal(acknowledgements.poll(0)?.window, 65_535);
 });
 
 Deno.test("what was forgotten is not acknowledged", () => {
   const acknowledgements = new Acknowledgements(() => BUFFER), left = stream(1, 5);
-  acknowledgements.note(left);
-  acknowledgements.forget(left);
-  equal(acknowledgements.poll(0), undefined);
+  for (const waitMs of [0, 1]) {
+    acknowledgements.note(left, 1, waitMs, 0);
+    acknowledgements.forget(left);
+    equal(acknowledgements.poll(1), undefined);
+  }
 });
 
 /** Nodes of one network. */
@@ -119,11 +167,11 @@ Deno.test("the last acknowledgement of a stream that rests is said again with ea
     const { clock, network, node } = lan(), source = node(1);
     node(2);
     source.tag([2]);
-    source.send(Uint8Array.of(1));
+    source.send(Uint8Array.of(1), true);
     clock.advance(TIMING.windowMs / 2);
     let left = lostAcks;
     network.faults.drop = ([, , , , type]) => type === TYPE.ack && left-- > 0;
-    source.send(Uint8Array.of(2));
+    source.send(Uint8Array.of(2), true);
     const acknowledged = () => source.acknowledged.at(-1)?.through === 2;
     // The first heartbeat brings the second, and so on.
     const beats = Array.from({ length: lostAcks }, (_, at) => TIMING.heartbeatGrowth ** at);
@@ -135,12 +183,113 @@ Deno.test("the last acknowledgement of a stream that rests is said again with ea
   }
 });
 
+/** A source, and two that it tags and that have heard it; nobody waits for anything. */
+function tagging() {
+  const { clock, network, node } = lan(), source = node(1), first = node(2), second = node(3);
+  source.tag([2, 3]);
+  source.send(Uint8Array.of(0));
+  clock.advance(TIMING.awaitedMs);
+  const acks = () => [first, second].map(({ counters }) => counters.acks_sent);
+  const before = acks();
+  return {
+    clock,
+    network,
+    source,
+    /** Sends so many, one every so many milliseconds. */
+    send(count: number, everyMs: number, isAwaited: boolean): void {
+      for (let n = 0; n < count; n++, clock.advance(everyMs)) {
+        source.send(Uint8Array.of(n), isAwaited);
+      }
+    },
+    /** ACKs of each since. */
+    acks: () => acks().map((count, at) => count - (before[at] ?? 0)),
+    /** The last payload that each is known to have. */
+    known: () => [2, 3].map((gsi) => source.acknowledged.findLast(({ by }) => by === gsi)?.through),
+  };
+}
+
+Deno.test("what somebody waits for the first acknowledges at once, message by message, the others now and then", () => {
+  const { send, acks, known, clock } = tagging();
+  send(50, 10, true);
+  const [first, second = 0] = acks(), { others } = TIMING.gatherMs;
+  equal(first, 50);
+  ok(second > 0 && second <= 500 / others, `${second} by the other`);
+  clock.advance(others);
+  deepEqual(known(), [51, 51]);
+  const before = acks();
+  clock.advance(TIMING.awaitedMs);
+  deepEqual(acks(), before, "heartbeats of what is known are not answered");
+});
+Deno.test("what nobody waits for costs an acknowledgement now and then, of each", () => {
+  const { send, acks, known, clock } = tagging(), { unawaited } = TIMING.gatherMs;
+  send(500, 2, false);
+  for (const count of acks()) ok(count > 0 && count <= 1_000 / unawaited, `${count} ACKs`);
+  clock.advance(unawaited);
+  deepEqual(known(), [501, 501]);
+});
+
+Deno.test("where nobody has waited, the first that is awaited is acknowledged at once; soon, if the word of it is lost", () => {
+  for (const lost of [0, 1, 2]) {
+    const { send, network, known, clock } = tagging();
+    send(10, 1, false);
+    let left = 2 * lost;
+    network.faults.drop = ([, , , , type]) => type === TYPE.spm && left-- > 0;
+    // So fast that no heartbeat comes between.
+    send(1, 1, true);
+    equal(known()[0] === 12, lost === 0, `${lost} lost`);
+    send(4 ** (lost + 1), 1, true);
+    equal(known()[0], 12 + 4 ** (lost + 1), `${lost} lost`);
+    clock.advance(TIMING.awaitedMs);
+  }
+});
+
+Deno.test("while data flows that is awaited, receivers are told so a few times, not again and again", () => {
+  const { send, source } = tagging(), { spm_sent } = source.counters;
+  send(TIMING.ambientSpmMs / 2, 1, true);
+  const told = source.counters.spm_sent - spm_sent;
+  ok(told > 2 && told < 8, `${told} SPMs`);
+});
+
+Deno.test("where the first is silent, the next one acknowledges with the heartbeat, and the first when it is back", () => {
+  const { send, network, known, clock } = tagging();
+  const from = { first: 1 };
+  network.faults.drop = ([, , , , type], by) => type === TYPE.ack && by === from.first;
+  send(1, TIMING.heartbeatFirstMs - 1, true);
+  deepEqual(known(), [1, 1]);
+  clock.advance(2);
+  deepEqual(known(), [1, 2]);
+  network.faults = {};
+  clock.advance(TIMING.heartbeatGrowth * TIMING.heartbeatFirstMs);
+  deepEqual(known(), [2, 2]);
+});
+
+Deno.test("what a repair lets go on is acknowledged at once: it may have kept a busy source waiting", () => {
+  const { send, network, known } = tagging();
+  let left = 1;
+  network.faults.drop = ([, , , , type], _from, to) =>
+    type === TYPE.odata && to === 1 && left-- > 0;
+  send(50, 1, false);
+  ok((known()[0] ?? 0) > 2);
+  equal(known()[1], 1, "who was spared takes its time");
+});
+
+Deno.test("an acknowledgement that nobody waits for is asked for when it is late", () => {
+  const { send, network, known, clock } = tagging();
+  network.faults.drop = ([, , , , type]) => type === TYPE.ack;
+  send(1, TIMING.gatherMs.unawaited + 2, false);
+  deepEqual(known(), [1, 1]);
+  network.faults = {};
+  clock.advance(TIMING.windowMs);
+  deepEqual(known(), [2, 2]);
+});
+
 Deno.test("who leaves a group before it was handed what came does not acknowledge it", () => {
   for (const leaves of [false, true]) {
     const source = { gsi: 1, sourcePort: 32_769, destinationPort: 3055 };
     const { session } = lan().node(2);
-    const spm = { sqn: 0, trail: 0, lead: 0xffff_ffff, nla: 1, fin: false, tagged: [2] };
-    session.handleDatagram(encodeSpm(source, spm), 0);
+    const spm = { sqn: 0, trail: 0, lead: 0xffff_ffff, nla: 1, fin: false };
+    const tagged = [{ gsi: 2, now: false, waitMs: 0 }];
+    session.handleDatagram(encodeSpm(source, { ...spm, tagged }), 0);
     session.handleDatagram(encodeData(source, { sqn: 0, trail: 0, payload: Uint8Array.of(1) }), 0);
     if (leaves) session.deafen();
     session.acknowledge(0);

@@ -114,8 +114,52 @@ Deno.test("who is not tagged does not hold the source, and who was no longer doe
   equal(control.allows(2 * FLOW_WINDOW, 0), true);
   equal(control.allows(3 * FLOW_WINDOW, 0), false);
   control.tag([], 0);
-  deepEqual(control.tagged, []);
   equal(control.allows(3 * FLOW_WINDOW, 0), true);
+});
+
+/** How receivers are asked, in their order. */
+function asked(control: FlowControl, lead: number, restMs: number, isAwaited = true) {
+  return control.ask({ lead, restMs, isAwaited }).map(({ gsi, now, waitMs }) => [gsi, now, waitMs]);
+}
+
+Deno.test("the first that counts acknowledges at once what is awaited", () => {
+  const { others, unawaited } = TIMING.gatherMs, { flow: control } = flow(0, A, B);
+  deepEqual(asked(control, 0, 0), [[A, false, 0], [B, false, others]]);
+  deepEqual(asked(control, 0, 0, false), [[A, false, unawaited], [B, false, unawaited]]);
+  control.tag([B, A], 0);
+  deepEqual(asked(control, 0, 0), [[B, false, 0], [A, false, others]]);
+  control.allows(FLOW_WINDOW, 0);
+  control.acked(A, has(FLOW_WINDOW), FLOW_WINDOW);
+  equal(control.allows(FLOW_WINDOW, TIMING.stallMs), true, "B lapses");
+  deepEqual(asked(control, FLOW_WINDOW, 0), [[B, false, 0], [A, false, 0]]);
+  control.tag([], 0);
+  deepEqual(asked(control, 0, 0), []);
+});
+
+Deno.test("who is late is asked again, and the others with the first", () => {
+  const { others, unawaited } = TIMING.gatherMs, { flow: control } = flow(0, A, B);
+  const again = (restMs: number, isAwaited: boolean) =>
+    asked(control, 1, restMs, isAwaited).map(([, now]) => now);
+  deepEqual(again(TIMING.heartbeatFirstMs - 1, true), [false, false]);
+  deepEqual(again(TIMING.heartbeatFirstMs, true), [true, true]);
+  deepEqual(again(unawaited - 1, false), [false, false]);
+  deepEqual(again(unawaited, false), [true, true]);
+  control.acked(A, has(1), 1);
+  deepEqual(again(others - 1, true), [false, false]);
+  deepEqual(again(others, true), [false, true]);
+  control.acked(B, has(1), 1);
+  deepEqual(again(10_000, true), [false, false]);
+});
+
+Deno.test("who was never heard, or holds the source up, is asked in any case", () => {
+  const { flow: control } = flow(0, A);
+  control.tag([A, B], 0);
+  const isAsked = () =>
+    control.ask({ lead: FLOW_WINDOW, restMs: 0, isAwaited: false }).map(({ now }) => now);
+  deepEqual(isAsked(), [false, true]);
+  control.acked(B, has(FLOW_WINDOW), FLOW_WINDOW);
+  equal(control.allows(FLOW_WINDOW, 0), false);
+  deepEqual(isAsked(), [true, false]);
 });
 
 Deno.test("a receiver that stalls holds the source for a bounded time, and counts again when it has caught up", () => {

@@ -19,7 +19,10 @@ const hex = (text: string) =>
   Uint8Array.from(text.match(/[0-9a-f]{2}/g) ?? [], (h) => parseInt(h, 16));
 const list = Array.from({ length: 63 }, (_, i) => (0xffff_fff0 + i) >>> 0);
 
-const GSIS = Array.from({ length: LARGEST_TAG }, (_, i) => 2 ** 48 - 1 - i);
+const TAGGED = Array.from(
+  { length: LARGEST_TAG },
+  (_, i) => ({ gsi: 2 ** 48 - 1 - i, now: i % 2 === 0, waitMs: 255 - i }),
+);
 const ACKS = {
   window: 65_535,
   streams: Array.from({ length: LARGEST_ACK }, (_, i) => ({
@@ -50,8 +53,8 @@ const PACKETS: Record<string, [Uint8Array, Packet]> = {
     { ...STREAM, type: "spm", sqn: 7, trail: 1, lead: 9, nla: 0xffff_fffe, fin: true, tagged: [] },
   ],
   "SPM that asks for acknowledgements": [
-    encodeSpm(STREAM, { sqn: 7, trail: 1, lead: 9, nla: 1, fin: false, tagged: GSIS }),
-    { ...STREAM, type: "spm", sqn: 7, trail: 1, lead: 9, nla: 1, fin: false, tagged: GSIS },
+    encodeSpm(STREAM, { sqn: 7, trail: 1, lead: 9, nla: 1, fin: false, tagged: TAGGED }),
+    { ...STREAM, type: "spm", sqn: 7, trail: 1, lead: 9, nla: 1, fin: false, tagged: TAGGED },
   ],
   "ACK of as many streams as go into one": [
     encodeAck(STREAM, ACKS),
