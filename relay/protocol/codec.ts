@@ -97,98 +97,86 @@ export class MessageDecoder {
 function decode(reader: WireReader): Message {
   return decoding("a message", () => {
     if (reader.length > MAX_MESSAGE_BYTES) throw new DecodeError("it is too large");
-    const draft = new MessageDraft();
-    reader.fields((tag) => draft.read(tag, reader));
-    return draft.finish();
+    const draft = emptyDraft();
+    reader.fields((tag) => readField(draft, tag, reader));
+    return checked(draft);
   });
 }
 
 /** Reads a message that is a field of another. */
 export function readMessage(reader: WireReader): Message {
-  const draft = new MessageDraft();
-  reader.nested((tag) => draft.read(tag, reader));
-  return draft.finish();
+  const draft = emptyDraft();
+  reader.nested((tag) => readField(draft, tag, reader));
+  return checked(draft);
 }
 
 type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
 
-/** A message while its fields come in, in any order. */
-class MessageDraft {
-  #slot = 0;
-  #origin: Origin | undefined;
-  #seq = 0;
-  #channel = "";
-  #data: string | Uint8Array | undefined;
-  #event: string | undefined;
-  #timeMs = 0;
-  #after: Map<Origin, Seq> | undefined;
-  #key: string | undefined;
-  #region = "";
+/** A message while its fields come in, in any order; what has not come is empty. */
+interface Draft extends Mutable<Omit<Message, "data" | "after">> {
+  data: Message["data"] | undefined;
+  after?: Map<Origin, Seq>;
+}
 
-  read(tag: number, reader: WireReader): void {
-    switch (tag) {
-      case 1:
-        this.#slot = reader.uint(SLOT_COUNT - 1);
-        break;
-      case 2:
-        this.#origin = reader.origin();
-        break;
-      case 3:
-        this.#seq = reader.uint(Number.MAX_SAFE_INTEGER);
-        break;
-      case 4:
-        this.#channel = reader.name(MAX_CHANNEL_BYTES);
-        break;
-      case 5:
-        this.#data = reader.text(MAX_DATA_BYTES);
-        break;
-      case 6:
-        this.#data = reader.blob(MAX_DATA_BYTES);
-        break;
-      case 7:
-        this.#event = reader.name(MAX_NAME_BYTES);
-        break;
-      case 8:
-        this.#timeMs = reader.uint(Number.MAX_SAFE_INTEGER);
-        break;
-      case 9:
-        reader.position(this.#after ??= new Map());
-        break;
-      case 10:
-        this.#key = reader.text(MAX_NAME_BYTES);
-        break;
-      case 11:
-        this.#region = reader.name(MAX_NAME_BYTES);
-        break;
-    }
-  }
+/** Most messages have no event, key or `after`: an object that may have them is larger. */
+function emptyDraft(): Draft {
+  return { slot: 0, origin: "", seq: 0, channel: "", data: undefined, timeMs: 0, region: "" };
+}
 
-  finish(): Message {
-    if (this.#origin === undefined) throw new DecodeError("it names no origin");
-    if (this.#seq < 1) throw new DecodeError("it has no sequence number");
-    if (this.#data === undefined) throw new DecodeError("it carries no data");
-    checkChannel(this.#channel);
-    if (slotOf(this.#channel) !== this.#slot) {
-      throw new DecodeError("its channel is of another slot");
-    }
-    if (this.#event !== undefined) checkEvent(this.#event);
-    if (this.#key !== undefined) checkKey(this.#key);
-    if (this.#region !== "" && !isName(this.#region, MAX_NAME_BYTES)) {
-      throw new DecodeError("its region has control characters");
-    }
-    const message: Mutable<Message> = {
-      slot: this.#slot,
-      origin: this.#origin,
-      seq: this.#seq,
-      channel: this.#channel,
-      data: this.#data,
-      timeMs: this.#timeMs,
-      region: this.#region,
-    };
-    // Most have none of these: an object that may have them is larger.
-    if (this.#event !== undefined) message.event = this.#event;
-    if (this.#after) message.after = this.#after;
-    if (this.#key !== undefined) message.key = this.#key;
-    return message;
+function readField(draft: Draft, tag: number, reader: WireReader): void {
+  switch (tag) {
+    case 1:
+      draft.slot = reader.uint(SLOT_COUNT - 1);
+      break;
+    case 2:
+      draft.origin = reader.origin();
+      break;
+    case 3:
+      draft.seq = reader.uint(Number.MAX_SAFE_INTEGER);
+      break;
+    case 4:
+      draft.channel = reader.name(MAX_CHANNEL_BYTES);
+      break;
+    case 5:
+      draft.data = reader.text(MAX_DATA_BYTES);
+      break;
+    case 6:
+      draft.data = reader.blob(MAX_DATA_BYTES);
+      break;
+    case 7:
+      draft.event = reader.name(MAX_NAME_BYTES);
+      break;
+    case 8:
+      draft.timeMs = reader.uint(Number.MAX_SAFE_INTEGER);
+      break;
+    case 9:
+      reader.position(draft.after ??= new Map());
+      break;
+    case 10:
+      draft.key = reader.text(MAX_NAME_BYTES);
+      break;
+    case 11:
+      draft.region = reader.name(MAX_NAME_BYTES);
+      break;
   }
+}
+
+/** The draft itself, if it is a message. @throws {DecodeError} */
+function checked(draft: Draft): Message {
+  const { slot, origin, seq, channel, event, key, region } = draft;
+  if (origin === "") throw new DecodeError("it names no origin");
+  if (seq < 1) throw new DecodeError("it has no sequence number");
+  if (!hasData(draft)) throw new DecodeError("it carries no data");
+  checkChannel(channel);
+  if (slotOf(channel) !== slot) throw new DecodeError("its channel is of another slot");
+  if (event !== undefined) checkEvent(event);
+  if (key !== undefined) checkKey(key);
+  if (region !== "" && !isName(region, MAX_NAME_BYTES)) {
+    throw new DecodeError("its region has control characters");
+  }
+  return draft;
+}
+
+function hasData(draft: Draft): draft is Draft & Pick<Message, "data"> {
+  return draft.data !== undefined;
 }
