@@ -8,7 +8,7 @@ import { freeGroupPort } from "../../tests/support/node_process.ts";
 import type { Place } from "../../tests/interop/peers.ts";
 import { startRedis } from "../../tests/support/redis_server.ts";
 import { Host, type HostOptions } from "../lan/host.ts";
-import { batches, deliveries, latency, singles } from "./cluster_rows.ts";
+import { batches, deliveries, latency, replicatedBatches, singles } from "./cluster_rows.ts";
 import { type Growth, growth } from "./growth.ts";
 import { type LevelFigures, measureLevels } from "./levels.ts";
 import { loopback } from "./loopback.ts";
@@ -29,6 +29,8 @@ export interface SystemFigures {
   readonly p50_ms: number;
   readonly singles_per_s: number;
   readonly batched_per_s: number;
+  /** Each batch answered when both servers hold it; null where that cannot be had. */
+  readonly batched_replicated_per_s: number | null;
   readonly deliveries_per_s: number;
 }
 
@@ -49,8 +51,9 @@ const MEASURES = {
   p50_ms: latency,
   singles_per_s: singles,
   batched_per_s: batches,
+  batched_replicated_per_s: replicatedBatches,
   deliveries_per_s: deliveries,
-} as const satisfies Record<keyof SystemFigures, (system: System) => Promise<number>>;
+} as const satisfies Record<keyof SystemFigures, (system: System) => Promise<number> | undefined>;
 
 async function measure({ hosts, socketIo }: BenchPlan): Promise<ClusterFigures> {
   const [, ...servers] = hosts.map((options) => new Host(options));
@@ -99,6 +102,7 @@ async function measureInTurn(systems: readonly System[]): Promise<SystemFigures[
     for (let round = 0; round <= ROUNDS; round++) {
       for (const [i, system] of systems.entries()) {
         const figure = await MEASURES[name](system);
+        if (figure === undefined) continue;
         say(`${name} ${system.name} ${figure.toFixed(3)}`);
         // The first round warms up.
         if (round > 0) runs[i]?.push(figure);
@@ -111,6 +115,7 @@ async function measureInTurn(systems: readonly System[]): Promise<SystemFigures[
     p50_ms: of("p50_ms", i),
     singles_per_s: of("singles_per_s", i),
     batched_per_s: of("batched_per_s", i),
+    batched_replicated_per_s: of("batched_replicated_per_s", i),
     deliveries_per_s: of("deliveries_per_s", i),
   }));
 }

@@ -6,8 +6,10 @@
 import type { ClusterFigures, SystemFigures } from "./cluster_program.ts";
 import type { Growth } from "./growth.ts";
 
+type Figure = Exclude<keyof SystemFigures, "batched_replicated_per_s">;
+
 interface Aim {
-  readonly figure: keyof SystemFigures;
+  readonly figure: Figure;
   readonly name: string;
   /** Of Socket.IO's figure: at most for a time, at least for a rate. */
   readonly times: number;
@@ -25,6 +27,7 @@ export function report(figures: ClusterFigures): string {
   return [
     line("publish on one node, subscribe on another", "groundwave", "Socket.IO", "ratio", "aim"),
     ...AIMS.map((aim) => compared(aim, figures)),
+    ...replicated(figures),
     "",
     ...levels(figures),
     "",
@@ -41,6 +44,14 @@ function compared({ figure, name, times }: Aim, { groundwave, socket_io }: Clust
   const ratio = ours / theirs, met = isTime ? ratio <= times : ratio >= times;
   const aim = `${isTime ? "≤" : "≥"} ${times} ${verdict(met)}`;
   return line(name, text(ours), text(theirs), `${ratio.toFixed(2)} ×`, aim);
+}
+
+/** Beside batches that Socket.IO answers without knowing of its second server. */
+function replicated({ groundwave, socket_io }: ClusterFigures): string[] {
+  const ours = groundwave.batched_replicated_per_s, theirs = socket_io?.batched_per_s;
+  if (ours === null) return [];
+  const ratio = theirs === undefined ? [] : [theirs.toFixed(0), `${(ours / theirs).toFixed(2)} ×`];
+  return [line("by batches of 100, held by both nodes", ours.toFixed(0), ...ratio)];
 }
 
 function levels({ levels }: ClusterFigures): string[] {

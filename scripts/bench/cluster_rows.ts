@@ -63,12 +63,21 @@ export function singles(system: System): Promise<number> {
 
 /** The same by batches. */
 export function batches(system: System): Promise<number> {
+  return batchesTo(system, system.batchTo);
+}
+
+/** The same, each batch answered when both servers hold it; undefined where that cannot be had. */
+export function replicatedBatches(system: System): Promise<number> | undefined {
+  return system.replicatedBatchTo && batchesTo(system, system.replicatedBatchTo);
+}
+
+function batchesTo(system: System, url: URL): Promise<number> {
   const messages = Array.from({ length: BATCH.messages }, (_, n) => {
     return { channel: `channel${n % CHANNELS}`, data: dataOf(n) };
   });
   const body = JSON.stringify({ messages });
   return throughput(system, BATCH.posters, () => ({
-    url: system.batchTo,
+    url,
     type: "application/json",
     body: () => body,
     messages: messages.length,

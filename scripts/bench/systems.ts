@@ -14,6 +14,8 @@ export interface System {
   publishTo(channel: string): URL;
   /** Where `{"messages":[{"channel","data"},…]}` is published to. */
   readonly batchTo: URL;
+  /** The same, answered when both servers hold all of it; not where that cannot be had. */
+  readonly replicatedBatchTo?: URL;
   /** Subscribes at the other server by WebSocket; resolves when that stands. `take` gets the raw bytes of frames. */
   subscribe(channels: readonly string[], take: (bytes: Uint8Array) => void): Promise<RawSocket>;
   /** The data of the messages in a frame. */
@@ -27,6 +29,7 @@ export function groundwaveSystem([one, other]: Servers): System {
     name: "groundwave",
     publishTo: (channel) => new URL(`${reach(one)}/publish/${channel}?ack=accepted`),
     batchTo: new URL(`${reach(one)}/publish?ack=accepted`),
+    replicatedBatchTo: new URL(`${reach(one)}/publish?ack=replicated`),
     async subscribe(channels, take) {
       const query = new URLSearchParams(channels.map((channel) => ["channel", channel]));
       const url = new URL(`${reach(other)}/ws?${query}`);
