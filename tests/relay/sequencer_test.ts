@@ -84,6 +84,7 @@ class World {
       backbone: { send: (_, payload) => this.#multicast(self, payload) },
       wallMs: () => 0,
       pull: () => pause(clock, this.lookMs.get(self) ?? 0).then(() => true),
+      lives: () => true,
       isAlone: () => this.isAlone,
     });
     const sequencer = new Sequencer({
