@@ -81,11 +81,12 @@ async function run({ seed, forMs, perS, loss, ...hosts }: ChaosPlan): Promise<Ch
   await pause(1000);
   publishers.push(...nodes.map((node) => new ChaosPublisher(scene, node, perS)));
   for (const publisher of publishers) publisher.start();
-  await faults.run(forMs);
+  const failures: string[] = [];
+  await faults.run(forMs).catch((error) => failures.push(String(error)));
   await Promise.all(publishers.map((publisher) => publisher.end()));
   await settle(scene);
   await faults.close();
-  return report(scene);
+  return report(scene, failures);
 }
 
 /** One that stays at each node, and some that move. */
@@ -128,8 +129,8 @@ async function settle(scene: Scene): Promise<void> {
   }
 }
 
-function report({ ledger, trace }: Scene): ChaosReport {
-  const violations = judge(ledger).map(tell);
+function report({ ledger, trace }: Scene, failures: readonly string[]): ChaosReport {
+  const violations = [...failures, ...judge(ledger).map(tell)];
   const seen = ledger.subscribers.flatMap((subscriber) => subscriber.seen);
   const count = (wanted: string) => seen.filter(({ type }) => type === wanted).length;
   const kinds = Map.groupBy(ledger.faults, ({ kind }) => kind);
