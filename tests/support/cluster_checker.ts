@@ -27,6 +27,7 @@ export function judge(ledger: Ledger): Violation[] {
   judgeKeys(ledger, known, excuses, violations);
   judgeOrder(ledger, known, excuses, violations);
   judgeFetches(ledger, violations);
+  judgeArchive(ledger, known, excuses, violations);
   const byChannel = Map.groupBy(known.values(), ({ publish }) => publish.channel);
   for (const subscriber of ledger.subscribers) {
     const judge = new SubscriberJudge(ledger, subscriber, known, byChannel, excuses);
@@ -156,5 +157,28 @@ function judgeFetches({ publishes, fetches, endMs }: Ledger, violations: Violati
     if (messages <= FETCHED_LEAST + FETCHED_MOST * published) continue;
     const what = `${node} fetched ${messages} messages where ${published} were published`;
     violations.push({ rule: "fetched", atMs: endMs, what });
+  }
+}
+
+/** What an archive had is there, as far as its store kept it and nothing dropped it. */
+function judgeArchive(
+  { kept, endMs }: Ledger,
+  known: ReadonlyMap<string, Known>,
+  excuses: Excuses,
+  violations: Violation[],
+): void {
+  const keptMs = new Map<string, number>();
+  for (const { id, archivedMs } of known.values()) {
+    if (archivedMs < Infinity) keptMs.set(id, archivedMs);
+  }
+  for (const { atMs, ids } of kept) {
+    for (const id of ids) keptMs.set(id, Math.min(atMs, keptMs.get(id) ?? atMs));
+  }
+  for (const [id, sinceMs] of keptMs) {
+    const message = known.get(id);
+    if (!message || message.isHeld || excuses.lostByStore(message.slot, sinceMs)) continue;
+    if (excuses.isExpired(message, endMs)) continue;
+    const what = `${id} on ${message.publish.channel} was kept at ${sinceMs.toFixed(0)} ms`;
+    violations.push({ rule: "archived", atMs: endMs, what });
   }
 }

@@ -3,31 +3,74 @@
  *
  * @module
  */
+import { slotOf } from "../../relay/protocol/slot.ts";
 import type { Fault, Ledger, Publish } from "./cluster_ledger.ts";
 import type { Known } from "./cluster_messages.ts";
 
 /** After a cut has healed, gaps over what was published meanwhile may still come for so long. */
 const SETTLE_MS = 9000;
 
+/** An archive that has lost something is whole again so long after somebody wrote to it. */
+const FILL_MS = 5000;
+
+const PARTINGS: readonly Fault["kind"][] = ["cut", "pause", "tables"];
+
 export class Excuses {
   readonly #ledger: Ledger;
   readonly #crashes: readonly Fault[];
   /** Cuts, stopped processes, disagreeing tables: what keeps relays apart that live. */
   readonly #partings: readonly Fault[];
-  readonly #overBudgetMs: number;
+  /** When a second crash came before the first was made good. */
+  readonly #overBudgetMs: readonly number[];
+  /** Since when an archive was not sound; Infinity: always. Without any: never. */
+  readonly #unsoundMs: number;
 
   constructor(ledger: Ledger) {
     this.#ledger = ledger;
     this.#crashes = ledger.faults.filter(({ kind }) => kind === "crash");
-    this.#partings = ledger.faults.filter(({ kind }) =>
-      kind !== "crash" && kind !== "leave" && kind !== "standstill"
+    this.#partings = ledger.faults.filter(({ kind }) => PARTINGS.includes(kind));
+    this.#overBudgetMs = this.#allOverBudget();
+    const unsound = ledger.faults.filter(({ kind }) => kind === "archive" || kind === "loss");
+    this.#unsoundMs = Math.min(
+      ledger.kept.length > 0 ? Infinity : -Infinity,
+      ...unsound.map(({ fromMs }) => fromMs),
     );
-    this.#overBudgetMs = this.#lastOverBudget();
   }
 
   /** Whether a second crash came before the first was made good, after `sinceMs`. */
   overBudget(sinceMs: number): boolean {
-    return this.#overBudgetMs >= sinceMs;
+    return this.#overBudgetMs.some((ms) => ms >= sinceMs);
+  }
+
+  /**
+   * Whether what an archive had of a slot since `sinceMs` may be gone: its store lost something, and all relays crashed
+   * before one that wrote to the slot again could notice that, and fill it anew.
+   */
+  lostByStore(slot: number, sinceMs: number): boolean {
+    const losses = this.#ledger.faults.filter(({ kind, fromMs }) =>
+      kind === "loss" && fromMs >= sinceMs
+    );
+    return losses.some(({ fromMs: lostMs }) => {
+      const crashMs = this.#overBudgetMs.find((ms) => ms >= lostMs);
+      return crashMs !== undefined && !this.#isFilled(slot, lostMs, crashMs - FILL_MS);
+    });
+  }
+
+  #isFilled(slot: number, fromMs: number, toMs: number): boolean {
+    const { publishes, faults } = this.#ledger;
+    const isSound = !faults.some((fault) =>
+      fault.kind === "archive" && fault.toMs >= fromMs && fault.fromMs <= toMs + FILL_MS
+    );
+    return isSound &&
+      publishes.some(({ channel, answer }) =>
+        slotOf(channel) === slot && answer && "id" in answer && answer.atMs > fromMs &&
+        answer.atMs < toMs
+      );
+  }
+
+  /** Whether all crashes so far were made good by an archive. */
+  #isArchived(atMs: number): boolean {
+    return this.#unsoundMs > atMs;
   }
 
   /** Whether relays were kept apart at `atMs`, or shortly before. */
@@ -37,7 +80,7 @@ export class Excuses {
 
   /** Whether those who had heard of some relay may be gone, so that nobody can tell what a cursor that names it has missed. */
   forgotten(atMs: number): boolean {
-    if (this.overBudget(0) || this.cutNear(atMs)) return true;
+    if ((this.overBudget(0) && !this.#isArchived(atMs)) || this.cutNear(atMs)) return true;
     const { faults, wholeMs } = this.#ledger;
     return faults.some(({ kind, fromMs }) =>
       (kind === "crash" || kind === "leave") &&
@@ -50,7 +93,8 @@ export class Excuses {
 
   /** Whether the relay that took it may not have been able to learn what others know. */
   cutOff({ atMs }: Publish): boolean {
-    return this.#parted(atMs - SETTLE_MS, atMs);
+    return this.#parted(atMs - SETTLE_MS, atMs) ||
+      this.#overBudgetMs.some((ms) => atMs - SETTLE_MS <= ms && ms <= atMs);
   }
 
   /** Whether the custodians of the time may not have been reachable, or changed. */
@@ -69,7 +113,8 @@ export class Excuses {
 
   /** Whether a message that was answered `replicated` may be announced as missing at `atMs`. */
   forGap(message: Known, atMs: number): boolean {
-    return this.overBudget(message.publish.atMs) || this.cutNear(atMs) ||
+    return (this.overBudget(message.publish.atMs) && !(message.isKept && this.#isArchived(atMs))) ||
+      this.cutNear(atMs) ||
       this.isExpired(message, atMs);
   }
 
@@ -100,15 +145,11 @@ export class Excuses {
     return SETTLE_MS + Math.max(0, ...this.#partings.map(({ fromMs, toMs }) => toMs - fromMs));
   }
 
-  #lastOverBudget(): number {
+  #allOverBudget(): number[] {
     const { wholeMs } = this.#ledger;
-    let lastMs = -Infinity;
-    this.#crashes.forEach((crash, i) => {
+    return this.#crashes.filter((crash, i) => {
       const before = this.#crashes[i - 1];
-      if (before && !wholeMs.some((ms) => before.fromMs < ms && ms < crash.fromMs)) {
-        lastMs = crash.fromMs;
-      }
-    });
-    return lastMs;
+      return before && !wholeMs.some((ms) => before.fromMs < ms && ms < crash.fromMs);
+    }).map(({ fromMs }) => fromMs);
   }
 }

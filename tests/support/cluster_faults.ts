@@ -6,6 +6,7 @@
 import { slotOf } from "../../relay/protocol/slot.ts";
 import type { Dice } from "./cluster_dice.ts";
 import { LastWords } from "./cluster_last_words.ts";
+import { Outages } from "./cluster_outages.ts";
 import { Standstills } from "./cluster_standstill.ts";
 import type { ClusterWorld } from "./cluster_world.ts";
 
@@ -24,6 +25,7 @@ export const KINDS = [
   "everything",
   "last words",
   "standstill",
+  "archive",
 ] as const;
 export type Kind = typeof KINDS[number];
 
@@ -69,6 +71,7 @@ export class Faults {
       "last words": () => new LastWords(this.#world, this.#dice).begin(this.#forMs),
       standstill: () =>
         this.#mends.push(new Standstills(this.#world, this.#dice).begin(this.#forMs)),
+      archive: () => this.#mends.push(new Outages(this.#world, this.#dice).begin(this.#forMs)),
     };
     if (kind !== "calm") breaks[kind]();
   }

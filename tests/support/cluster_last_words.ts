@@ -13,9 +13,9 @@ import type { ClusterWorld } from "./cluster_world.ts";
 const WITNESS_MS = 500;
 /** It goes on publishing for so long at most. */
 const LAST_MS = { least: 100, spread: 500 };
-const WORDS = 12;
+const WORDS = 8;
 /** Those that name what they saw there: meanwhile, and for so long after. */
-const ECHOES = 6, ECHO_MS = 3000;
+const ECHOES = 4, ECHO_MS = 3000;
 
 export class LastWords {
   readonly #world: ClusterWorld;

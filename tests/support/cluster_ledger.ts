@@ -67,10 +67,11 @@ export interface Subscriber {
 
 /**
  * What was done to the cluster. A crash lasts until it is re-replicated, or for no time; a goodbye too. A standstill is a
- * pause that excuses nothing but that the node itself is late: it is short, and the wires are sound.
+ * pause that excuses nothing but that the node itself is late: it is short, and the wires are sound. An archive is
+ * one that cannot be used or is slow, and a loss what its store has lost.
  */
 export interface Fault {
-  readonly kind: "crash" | "leave" | "cut" | "pause" | "standstill" | "tables";
+  readonly kind: "crash" | "leave" | "cut" | "pause" | "standstill" | "tables" | "archive" | "loss";
   readonly node: string;
   readonly fromMs: number;
   toMs: number;
@@ -94,6 +95,12 @@ export interface Fetch {
   readonly messages: number;
 }
 
+/** What the archive had when no relay ran any more. */
+export interface Kept {
+  readonly atMs: number;
+  readonly ids: readonly string[];
+}
+
 /** The whole record. */
 export interface Ledger {
   readonly publishes: Publish[];
@@ -103,6 +110,7 @@ export interface Ledger {
   readonly wholeMs: number[];
   /** At the end, of the relays that live. */
   readonly stands: Stand[];
+  readonly kept: Kept[];
   /** Of relays that ended. Empty if nobody looked. */
   readonly fetches: Fetch[];
   /** Of a channel. */
@@ -117,6 +125,7 @@ export function newLedger(retention: Ledger["retention"]): Ledger {
     faults: [],
     wholeMs: [],
     stands: [],
+    kept: [],
     fetches: [],
     retention,
     endMs: 0,

@@ -18,6 +18,9 @@ import { seededRandom } from "./random.ts";
 
 const WALL_MS = Date.UTC(2026, 0, 1);
 
+/** A relay that cannot start is started again so long after, in milliseconds. */
+const RESTART_MS = 500;
+
 export interface MachineOptions {
   readonly world: ClusterWorld;
   readonly number: number;
@@ -64,7 +67,7 @@ export class Machine {
 
   start(): void {
     if (this.process) return;
-    const { world, retention, groupCount, stored, seed } = this.#options;
+    const { world, retention, groupCount, stored, seed } = this.#options, { archives } = world;
     const random = seededRandom(seed * 65_536 + this.number * 4096 + ++this.#starts);
     const origin = originText(Uint8Array.from({ length: 6 }, () => Math.floor(random() * 256)));
     const clock = new ProcessClock(world.clock);
@@ -87,6 +90,7 @@ export class Machine {
       wallMs: () => WALL_MS + world.clock.nowMs() + this.skewMs,
       log: (level, message, fields) =>
         process === this.process && world.note(`${this.name} ${level}: ${message} ${tell(fields)}`),
+      ...(archives ? { archive: archives.storeFor(this.number, clock) } : {}),
       ...(stored ? { tableStore: world.tables.storeOf(this.number) } : {}),
       transport: world.tcp.transport(process),
       openBackbone: (_, events) => {
@@ -96,7 +100,11 @@ export class Machine {
         return Promise.resolve(backbone);
       },
     });
-    void starting.then((relay) => void (process.relay = relay));
+    starting.then((relay) => void (process.relay = relay), (error) => {
+      world.note(`${this.name} cannot start: ${error}`);
+      if (this.process === process) this.kill();
+      world.clock.after(RESTART_MS, () => this.start());
+    });
   }
 
   /** The process is gone from one moment to the next; with `dark` its machine as well, and nobody says so. */

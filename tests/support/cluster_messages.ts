@@ -18,8 +18,12 @@ export interface Known {
   answeredMs: number;
   /** When it was answered `replicated`, if it was. */
   replicatedMs: number;
+  /** When it was answered `archived`, if it was. */
+  archivedMs: number;
   /** Whether a live relay has it in the end. */
   readonly isHeld: boolean;
+  /** Whether an archive had it when all relays crashed. */
+  readonly isKept: boolean;
   /** When the first subscriber had it. */
   firstSeenMs: number;
 }
@@ -32,13 +36,20 @@ export function messagesOf(
   const known = new Map<string, Known>();
   const published = new Map<string, Publish>();
   const held = new Set(ledger.stands.flatMap(({ ids }) => ids));
+  const kept = new Set(ledger.kept.flatMap(({ ids }) => ids));
   const add = (id: string, publish: Publish): Known | undefined => {
     const had = known.get(id);
     if (had) return had.publish.data === publish.data ? had : undefined;
     const place = parseMessageId(id);
     if (!place || place.slot !== slotOf(publish.channel)) return undefined;
-    const never = { answeredMs: Infinity, replicatedMs: Infinity, firstSeenMs: Infinity };
-    const made = { id, ...place, publish, ...never, isHeld: held.has(id) };
+    const never = {
+      answeredMs: Infinity,
+      replicatedMs: Infinity,
+      archivedMs: Infinity,
+      firstSeenMs: Infinity,
+    };
+    const found = { isHeld: held.has(id), isKept: kept.has(id) };
+    const made = { id, ...place, publish, ...never, ...found };
     known.set(id, made);
     return made;
   };
@@ -53,9 +64,8 @@ export function messagesOf(
       continue;
     }
     message.answeredMs = Math.min(message.answeredMs, answer.atMs);
-    if (answer.level !== "accepted") {
-      message.replicatedMs = Math.min(message.replicatedMs, answer.atMs);
-    }
+    const level = `${answer.level}Ms` as const;
+    if (level !== "acceptedMs") message[level] = Math.min(message[level], answer.atMs);
   }
   for (const { name, seen } of ledger.subscribers) {
     for (const event of seen) {

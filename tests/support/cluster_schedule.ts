@@ -45,9 +45,12 @@ class Life {
   constructor(seed: number, kind: Kind) {
     this.#kind = kind;
     const dice = this.#dice = new Dice(seededRandom(seed * 31 + KINDS.indexOf(kind)));
-    const retention = dice.pick([LONG, LONG, LONG, { ...LONG, maxCount: 5 }, SHORT]);
+    const few = { ...LONG, maxCount: 5 };
+    const retention = dice.pick([LONG, LONG, kind === "archive" ? few : LONG, few, SHORT]);
     const stored = kind === "tables" || kind === "everything";
-    this.world = new ClusterWorld({ seed, machines: dice.pick([3, 4, 4, 5]), retention, stored });
+    const archive = kind === "archive" ? dice.pick(["own", "shared"] as const) : undefined;
+    const machines = dice.pick([3, 4, 4, 5]);
+    this.world = new ClusterWorld({ seed, machines, retention, stored, archive });
     this.#faults = new Faults(this.world, dice, BUSY_MS);
   }
 
@@ -114,7 +117,10 @@ class Life {
     const who = dice.roll(), follows = dice.chance(0.3);
     const key = dice.chance(0.1) ? `k${i}` : undefined;
     const isOrdered = key === undefined && dice.chance(0.15);
-    const ack = dice.pick([undefined, undefined, undefined, "accepted", "replicated"] as const);
+    const archived = world.archives ? ["archived", "archived"] as const : [];
+    const ack = dice.pick(
+      [undefined, undefined, undefined, "accepted", "replicated", ...archived] as const,
+    );
     world.clock.after(ms, () => {
       const after = world.subscribers[Math.floor(who * world.subscribers.length)];
       const options: PublishOptions = {

@@ -40,6 +40,8 @@ export class SubscriberJudge {
   readonly #sessions: Session[] = [];
   /** Per channel, when it was stale. */
   readonly #stale = new Map<string, Session[]>();
+  /** By slot and origin, the highest that it got. */
+  readonly #lastOf = new Map<string, Seq>();
   #firstMs = Infinity;
 
   constructor(
@@ -58,10 +60,9 @@ export class SubscriberJudge {
 
   /** Every promise to it that was broken. */
   violations(): Violation[] {
-    const lastOf = new Map<string, Seq>();
     const follows = new Follows(this.#concerns);
     for (const event of this.#subscriber.seen) {
-      if (event.type === "message") this.#message(event, lastOf, follows);
+      if (event.type === "message") this.#message(event, follows);
       else if (event.type === "gap") this.#gap(event);
       else this.#state(event);
     }
@@ -81,13 +82,12 @@ export class SubscriberJudge {
 
   #message(
     event: Extract<Seen, { type: "message" }>,
-    lastOf: Map<string, Seq>,
     follows: Follows,
   ): void {
     const { id, atMs, cursorChars } = event;
     const message = this.#known.get(id);
     if (!message) return;
-    const stream = `${message.slot} ${message.origin}`;
+    const stream = streamOf(message), lastOf = this.#lastOf;
     if (this.#gotMs.has(id)) this.#complain("duplicate", atMs, id);
     else if ((lastOf.get(stream) ?? 0) > message.seq) this.#complain("order", atMs, id);
     else lastOf.set(stream, message.seq);
@@ -147,19 +147,28 @@ export class SubscriberJudge {
   }
 
   #fate(message: Known): void {
-    if (!this.#isDue(message)) return;
     const gotMs = this.#gotMs.get(message.id) ?? Infinity;
     const gaps = this.#gaps.filter((gap) => names(gap, message));
     const toldMs = Math.min(gotMs, ...gaps.map(({ atMs }) => atMs));
-    if (toldMs === Infinity && !this.#isDestroyed(message)) {
-      this.#complain("missing", this.#ledger.endMs, this.#describe(message));
+    const isDue = this.#isDue(message);
+    if (toldMs === Infinity) {
+      const rule = isDue && !this.#isDestroyed(message) ? "missing" : "silent";
+      const isFound = rule === "missing" || this.#isPassedOver(message);
+      if (isFound) this.#complain(rule, this.#ledger.endMs, this.#describe(message));
     }
+    if (!isDue) return;
     // Where nobody can tell what is missing, a gap may turn out to be none.
     const broken = gaps.filter(({ atMs, missing }) =>
       gotMs === Infinity || (missing.length > 0 && atMs < gotMs)
     );
     if (broken.length > 0) this.#judgeGap(message, broken);
     this.#judgeDelay(message, toldMs);
+  }
+
+  /** Even what is lost for good is announced to whoever gets what came after it. */
+  #isPassedOver(message: Known): boolean {
+    return message.publish.atMs > this.#firstMs &&
+      (this.#lastOf.get(streamOf(message)) ?? 0) > message.seq;
   }
 
   /** Two crashes within one re-replication may destroy what was on these two. */
@@ -201,6 +210,10 @@ export class SubscriberJudge {
       publish.atMs.toFixed(0)
     } on ${publish.node}, ${level}`;
   }
+}
+
+function streamOf({ slot, origin }: Known): string {
+  return `${slot} ${origin}`;
 }
 
 /** Whether a gap tells of a message, or may. */

@@ -8,6 +8,10 @@
 export type Rule =
   /** A message that was answered `replicated`, or that a live relay holds, neither came nor was announced as missing. */
   | "missing"
+  /** A subscriber got what came after a message that it neither got nor was told it misses. */
+  | "silent"
+  /** No relay has what was answered `archived`, or what an archive had when all relays crashed. */
+  | "archived"
   /** A message answered `replicated` was announced as missing, with nothing that excuses it. */
   | "gap over replicated"
   /** A subscriber was told that nobody can tell what it missed, with nothing that excuses it. */

@@ -10,6 +10,7 @@ import { messageId } from "../../relay/protocol/message.ts";
 import { slotOf } from "../../relay/protocol/slot.ts";
 import type { AckLevel, Draft } from "../../relay/protocol/upstream.ts";
 import type { Retention } from "../../relay/options.ts";
+import { Archives } from "./cluster_archive.ts";
 import { Multicast } from "./cluster_backbone.ts";
 import { Wires } from "./cluster_lan.ts";
 import { type Fault, type Ledger, newLedger, type Publish } from "./cluster_ledger.ts";
@@ -28,6 +29,8 @@ export interface WorldOptions {
   readonly groupCount?: number;
   /** Whether the relays keep their table of groups in a store; else it is slot modulo pool. */
   readonly stored?: boolean;
+  /** Whether the relays have archives: each its own, or all one. */
+  readonly archive?: "own" | "shared" | undefined;
 }
 
 /** What a publisher asks for beyond a channel. */
@@ -48,6 +51,7 @@ export class ClusterWorld {
   readonly multicast: Multicast;
   readonly tcp: Tcp;
   readonly tables: Tables;
+  readonly archives: Archives | undefined;
   readonly machines: readonly Machine[];
   readonly subscribers: SimulatedSubscriber[] = [];
   readonly ledger: Ledger;
@@ -57,12 +61,15 @@ export class ClusterWorld {
   answered: ((publish: Publish) => void) | undefined;
   #published = 0;
 
-  constructor({ seed, machines, retention, groupCount = 4, stored = false }: WorldOptions) {
+  constructor(options: WorldOptions) {
+    const { seed, machines, retention, groupCount = 4, stored = false, archive } = options;
     this.random = seededRandom(seed);
     this.wires = new Wires(this.clock, seededRandom(seed + 1));
     this.multicast = new Multicast(this.wires);
     this.tcp = new Tcp(this.wires);
     this.tables = new Tables(groupCount);
+    this.archives = archive &&
+      new Archives(archive === "shared", machines, this.clock, seededRandom(seed + 2));
     const kept = retention ?? { maxCount: 1000, maxAgeMs: 300_000 };
     this.ledger = newLedger(kept);
     const machine = (number: number) =>
@@ -145,6 +152,12 @@ export class ClusterWorld {
     this.note(`${machine.name} ${dark ? "goes dark" : "crashes"}`);
     machine.kill(dark);
     for (const subscriber of this.subscribers) subscriber.lost(machine);
+  }
+
+  /** No relay runs: from now on what the archive has is all there is. */
+  noteKept(): void {
+    if (this.machines.some(({ isUp }) => isUp)) return;
+    this.ledger.kept.push({ atMs: this.clock.nowMs(), ids: this.archives?.ids() ?? [] });
   }
 
   /** The relay says goodbye, and is gone. */

@@ -115,17 +115,17 @@ Deno.test("a message that one subscriber never gets is missing", async () => {
   assert.deepEqual(rules, ["after", "behind", "missing"]);
 });
 
-Deno.test("a replicated message that nobody holds is missing, one that was only accepted is not", async () => {
+Deno.test("a replicated message that nobody holds is missing, one that was only accepted is passed over", async () => {
   const rules = await findings((ledger, stays) => void destroy(ledger, nth(stays, 5)));
   assert.deepEqual(rules, ["after", "behind", "missing"]);
   const accepted = await findings((ledger, stays) => {
     const publish = destroy(ledger, nth(stays, 5));
     lower(publish);
   });
-  assert.deepEqual(accepted, []);
+  assert.deepEqual(accepted, ["silent"]);
 });
 
-Deno.test("two crashes at once excuse what they destroyed, two with a re-replication between them do not", async () => {
+Deno.test("two crashes at once excuse what they destroyed, but not silence, two with a re-replication between them excuse nothing", async () => {
   const crash = (whole: boolean) => (ledger: Ledger, stays: Subscriber) => {
     const { atMs } = destroy(ledger, nth(stays, 5));
     for (const ms of [atMs + 100, atMs + 900]) {
@@ -133,7 +133,7 @@ Deno.test("two crashes at once excuse what they destroyed, two with a re-replica
     }
     if (whole) ledger.wholeMs.push(atMs + 800);
   };
-  assert.deepEqual(await findings(crash(false)), []);
+  assert.deepEqual(await findings(crash(false)), ["silent"]);
   assert.deepEqual(await findings(crash(true)), ["after", "behind", "missing"]);
 });
 
@@ -332,6 +332,57 @@ Deno.test("two orders of what was to be in one are found, unless one of both was
   const given = ({ subscribers: [stays] }: Ledger, one: Got) =>
     void stays?.seen.unshift(gapOver(one, one.atMs));
   assert.ok(!await isFound(given));
+});
+
+Deno.test("what was archived is kept, though all relays crash, unless its store lost it, and nobody could fill that", async () => {
+  const archived =
+    (...faults: readonly [Fault["kind"], number][]) => (ledger: Ledger, stays: Subscriber) => {
+      const got = nth(stays, 5), publish = destroy(ledger, got);
+      ledger.subscribers[0]?.seen.unshift(gapOver(got, got.atMs));
+      ledger.subscribers[1]?.seen.unshift(gapOver(got, got.atMs));
+      publish.answer = { atMs: publish.atMs + 1, id: got.id, level: "archived" };
+      for (const [kind, ms] of faults) {
+        ledger.faults.push({
+          kind,
+          node: "n0",
+          fromMs: publish.atMs + ms,
+          toMs: publish.atMs + ms,
+        });
+      }
+    };
+  const crashes = (ms: number) => Array(3).fill(["crash", ms]) as [Fault["kind"], number][];
+  assert.deepEqual(await findings(archived()), ["archived"]);
+  assert.deepEqual(await findings(archived(...crashes(100))), ["archived"]);
+  assert.deepEqual(await findings(archived(["loss", 50], ...crashes(100))), []);
+  assert.deepEqual(await findings(archived(["loss", 50])), ["archived"]);
+  assert.deepEqual(await findings(archived(["loss", 50], ...crashes(7000))), ["archived"]);
+  assert.deepEqual(await findings(archived(["loss", 50], ["archive", 60], ...crashes(7000))), []);
+});
+
+Deno.test("what an archive had when all crashed is kept, whatever was answered; what it had not may be gone", async () => {
+  const crashed = (isKept: boolean) => (ledger: Ledger, stays: Subscriber) => {
+    const got = nth(stays, 5), { atMs } = destroy(ledger, got);
+    for (const { seen } of ledger.subscribers) seen.unshift(gapOver(got, atMs + 200));
+    for (const node of ["n0", "n1", "n2"]) {
+      ledger.faults.push({ kind: "crash", node, fromMs: atMs + 100, toMs: atMs + 100 });
+    }
+    ledger.kept.push({ atMs: atMs + 100, ids: isKept ? [got.id] : [] });
+  };
+  assert.deepEqual(await findings(crashed(true)), ["archived", "gap over replicated"]);
+  assert.deepEqual(await findings(crashed(false)), []);
+});
+
+Deno.test("who has a sound archive can tell what is missing, though all relays crash", async () => {
+  const told = (...faults: readonly Fault["kind"][]) => (ledger: Ledger, { seen }: Subscriber) => {
+    const { atMs, channel } = seen.at(-1) as Got;
+    seen.push({ type: "gap", atMs, channel, reason: "unknown", missing: [] });
+    ledger.kept.push({ atMs: atMs - 4000, ids: [] });
+    for (const kind of ["crash", "crash", ...faults] as const) {
+      ledger.faults.push({ kind, node: "n0", fromMs: atMs - 4000, toMs: atMs - 3000 });
+    }
+  };
+  assert.deepEqual(await findings(told()), ["unknown gap"]);
+  assert.deepEqual(await findings(told("archive")), []);
 });
 
 Deno.test("a relay that fetches again and again what it has is found", async () => {
