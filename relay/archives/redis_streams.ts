@@ -10,6 +10,7 @@ import { RedisClient, type RedisCommands } from "../../backbone/registry/redis_c
 import type { RedisUrl } from "../../backbone/registry/redis_url.ts";
 import { StoreTrouble } from "../../backbone/registry/table_store.ts";
 import type { Origin, Vector } from "../protocol/message.ts";
+import { covers } from "../protocol/vector.ts";
 import {
   type ArchiveStore,
   ArchiveTrouble,
@@ -41,6 +42,8 @@ export class RedisStreams implements ArchiveStore {
   readonly #prefix: string;
   /** Slots that are in the list of all. */
   readonly #listed = new Set<number>();
+  /** What Redis was given as a token when the first relay found it empty. */
+  #token: string | null = null;
   #client: RedisClient | undefined;
   #closed = false;
 
@@ -89,7 +92,12 @@ export class RedisStreams implements ArchiveStore {
       return written;
     });
     for (const slot of fresh) this.#listed.add(slot);
-    return answers.map(positionsOfPairs);
+    const vectors = answers.map(positionsOfPairs);
+    for (const [n, { slot, base }] of updates.entries()) {
+      // Who has lost what it had may have lost that it is listed.
+      if (!covers(vectors[n] ?? new Map(), base)) this.#listed.delete(slot);
+    }
+    return vectors;
   }
 
   async remember(
@@ -99,14 +107,17 @@ export class RedisStreams implements ArchiveStore {
   ): Promise<void> {
     const key = this.#common("origins");
     const heard = [...heardMs].flatMap(([origin, ms]) => [origin, Math.round(ms)]);
-    const listed = await this.#use(async (redis) => {
+    const [token, listed] = await this.#use(async (redis) => {
       await redis.set(this.#common("written"), Math.round(nowMs));
       if (heard.length > 0) await redis.hset(key, ...heard);
       const old = [...positions(await redis.hgetall(key))].filter(([, ms]) => ms < sinceMs);
       if (old.length > 0) await redis.hdel(key, ...old.map(([origin]) => origin));
-      return await redis.scard(this.#common("slots"));
+      await redis.setnx(this.#common("token"), crypto.randomUUID());
+      return [await redis.get(this.#common("token")), await redis.scard(this.#common("slots"))];
     });
-    if (listed >= this.#listed.size) return;
+    const isAnother = this.#token !== null && token !== this.#token;
+    this.#token = token;
+    if (!isAnother && listed >= this.#listed.size) return;
     this.#listed.clear();
     throw new ArchiveTrouble("it was emptied or set back, and is filled anew");
   }

@@ -71,6 +71,55 @@ redisTest("what is wrong with Redis is said in an operator's words", async () =>
   await store.close();
 });
 
+/** Two relays' stores, each with a slot of its own that is listed. */
+async function pairOf(address: string) {
+  const pair = [1, 2].map((slot) => {
+    const store = storeOf(`redis://${address}`);
+    const write = (seq: number) => {
+      const base = new Map(seq > 1 ? [[A, seq - 1]] : []), vector = new Map([[A, seq]]);
+      return store.write([{ slot, base, messages: [], vector, forgotten: [] }], 0);
+    };
+    return { store, write, remember: () => store.remember(new Map(), 0, 0) };
+  });
+  for (const { store, write, remember } of pair) {
+    await store.open();
+    await write(1);
+    await remember();
+  }
+  const [one, other] = pair;
+  assert.ok(one && other);
+  return { one, other };
+}
+
+redisTest(
+  "a Redis that was emptied is noticed by all, though others have filled it since",
+  async () => {
+    await using redis = await startRedis();
+    const { one, other } = await pairOf(redis.address);
+    await redis.cli("flushall");
+    await assert.rejects(other.remember(), /it was emptied/);
+    await other.write(1);
+    await assert.rejects(one.remember(), /it was emptied/);
+    for (const { store, remember } of [one, other]) {
+      await remember();
+      await store.close();
+    }
+  },
+);
+
+redisTest("a slot that Redis has lost is listed again by whoever writes it anew", async () => {
+  await using redis = await startRedis();
+  const { one, other } = await pairOf(redis.address);
+  const keys = (await redis.cli("keys", "*:1}:*")).split("\n").filter((key) => key !== "");
+  await redis.cli("del", ...keys);
+  await redis.cli("srem", "{groundwave:test}:archive:slots", "1");
+  assert.deepEqual(await one.write(2), [new Map()]);
+  await one.write(1);
+  const kept = await Array.fromAsync(other.store.slots());
+  assert.deepEqual(kept.map(({ slot }) => slot), [1, 2]);
+  for (const { store } of [one, other]) await store.close();
+});
+
 redisTest("a Redis that was emptied under way is noticed", async () => {
   await using redis = await startRedis();
   const store = storeOf(`redis://${redis.address}`);
