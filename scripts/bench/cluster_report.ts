@@ -90,12 +90,14 @@ function growth({ growth }: ClusterFigures): string[] {
   ];
 }
 
-/** By how much CPU and packets have grown, each with its verdict. */
+/** By how much CPU and packets have grown; at an even rate with a verdict, for who goes as fast as it goes is held by others. */
 function grown(row: Growth, first: Growth): string[] {
   const packets = ({ sent_packets, received_packets }: Growth) =>
     (sent_packets ?? NaN) + (received_packets ?? NaN);
-  const told = (name: string, ratio: number) =>
-    `  ${name} ${ratio.toFixed(2)} × ${verdict(ratio < GROWTH_AIM)}`;
+  const told = (name: string, ratio: number) => {
+    const met = row.per_s === null ? "" : ` ${verdict(ratio < GROWTH_AIM)}`;
+    return `  ${name} ${ratio.toFixed(2)} ×${met}`;
+  };
   const cpu = told("CPU", row.user_cpu_us / first.user_cpu_us);
   return row.sent_packets === null ? [cpu] : [cpu, told("packets", packets(row) / packets(first))];
 }
