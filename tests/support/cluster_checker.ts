@@ -43,16 +43,19 @@ function judgeStands(
   violations: Violation[],
 ): void {
   const published = Map.groupBy(publishes, ({ channel }) => channel);
-  // One that states an order may lie beside a log that had given it up, where only peers see it.
-  const ordered = new Set(publishes.filter(({ after }) => after).map(({ data }) => data));
-  const free = (id: string) => !ordered.has(known.get(id)?.publish.data ?? "");
+  // One that states an order may lie beside a log that had given it up, where only peers see it; of what was neither
+  // answered nor seen nobody can tell.
+  const isFree = (id: string) => {
+    const { publish } = known.get(id) ?? {};
+    return publish !== undefined && !publish.after && !publish.order;
+  };
   const hearers = stands.filter(({ hears }) => hears);
   for (const [channel, [first, ...others]] of Map.groupBy(hearers, (stand) => stand.channel)) {
     // What is dropped for its number may differ: they may have got it in different order.
     const isWhole = (published.get(channel)?.length ?? 0) <= retention.maxCount;
     const text = ({ ids, vector }: Stand) => {
       const ends = [...vector].filter(([, seq]) => seq > 0).sort();
-      return JSON.stringify([ends, isWhole ? ids.filter(free).sort() : []]);
+      return JSON.stringify([ends, isWhole ? ids.filter(isFree).sort() : []]);
     };
     for (const other of others) {
       if (!first || text(first) === text(other)) continue;

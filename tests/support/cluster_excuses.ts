@@ -111,6 +111,17 @@ export class Excuses {
     return this.#fell(own, fromMs, toMs);
   }
 
+  /** Until when nobody can miss the relay that took it: it began behind a cut, so that others have never seen it. */
+  unseenUntil({ node, atMs }: Publish): number {
+    const started = this.#ledger.starts.findLast((one) => one.node === node && one.atMs <= atMs);
+    if (!started) return -Infinity;
+    const cuts = this.#partings.filter(({ kind, node: way, fromMs, toMs }) =>
+      kind === "cut" && way.split(">").some((end) => `n${end}` === node) &&
+      fromMs <= started.atMs && started.atMs <= toMs
+    );
+    return Math.max(-Infinity, ...cuts.map(({ toMs }) => toMs));
+  }
+
   /** Whether a message that was answered `replicated` may be announced as missing at `atMs`. */
   forGap(message: Known, atMs: number): boolean {
     return (this.overBudget(message.publish.atMs) && !(message.isKept && this.#isArchived(atMs))) ||

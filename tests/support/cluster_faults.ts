@@ -217,6 +217,7 @@ export class Faults {
       () => this.#pause(),
       () => this.#leave(),
       () => this.#tables(),
+      () => new LastWords(this.#world, this.#dice).begin(this.#forMs),
     ];
     for (const fault of faults) if (this.#dice.chance(0.5)) fault();
     if (this.#dice.chance(0.3)) this.#failpoint();

@@ -101,6 +101,12 @@ export interface Kept {
   readonly ids: readonly string[];
 }
 
+/** A relay began. */
+export interface Started {
+  readonly node: string;
+  readonly atMs: number;
+}
+
 /** The whole record. */
 export interface Ledger {
   readonly publishes: Publish[];
@@ -111,6 +117,8 @@ export interface Ledger {
   /** At the end, of the relays that live. */
   readonly stands: Stand[];
   readonly kept: Kept[];
+  /** Empty if nobody looked. */
+  readonly starts: Started[];
   /** Of relays that ended. Empty if nobody looked. */
   readonly fetches: Fetch[];
   /** Of a channel. */
@@ -126,6 +134,7 @@ export function newLedger(retention: Ledger["retention"]): Ledger {
     wholeMs: [],
     stands: [],
     kept: [],
+    starts: [],
     fetches: [],
     retention,
     endMs: 0,

@@ -76,6 +76,7 @@ export class Machine {
     };
     this.process = process;
     world.note(`${this.name} starts as ${origin}`);
+    world.ledger.starts.push({ node: this.name, atMs: world.clock.nowMs() });
     const starting = startRelay({
       ...{ interface: hostOf(this.number), groupBase: "239.192.7.0", groupCount, groupPort: 3055 },
       ...{

@@ -185,7 +185,8 @@ export class SubscriberJudge {
 
   /** For over 5 s connected, without it, and told nothing. */
   #judgeDelay(message: Known, toldMs: number): void {
-    const sinceMs = Math.min(message.answeredMs, message.firstSeenMs);
+    const knownMs = Math.min(message.answeredMs, message.firstSeenMs);
+    const sinceMs = Math.max(knownMs, this.#excuses.unseenUntil(message.publish));
     if (this.#isDestroyed(message) || this.#subscriber.slow) return;
     for (const { node, fromMs, toMs } of this.#sessions) {
       const lateMs = Math.max(sinceMs, fromMs) + BEHIND_MS + SLACK_MS;

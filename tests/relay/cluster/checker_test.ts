@@ -121,6 +121,16 @@ Deno.test("who is behind for over 5 s must be told: by a gap, or as long as it l
   assert.deepEqual(await extended(late()), ["behind"]);
   assert.deepEqual(await extended(late("stale")), []);
   assert.deepEqual(await extended(late("stale", "fresh")), ["behind"]);
+  // Nobody can miss a relay that has come up behind a cut, as long as that lasts.
+  const unseen = (startMs: number, healMs: number) => (ledger: Ledger, stays: Subscriber) => {
+    const { atMs, node } = publishOf(ledger, messages(stays).at(-1) as Got);
+    ledger.starts.push({ node, atMs: atMs + startMs });
+    ledger.faults.push({ kind: "cut", node: "0>1", fromMs: atMs - 400, toMs: atMs + healMs });
+    late()(ledger, stays);
+  };
+  assert.deepEqual(await extended(unseen(-300, 4000)), []);
+  assert.deepEqual(await extended(unseen(-300, 100)), ["behind"]);
+  assert.deepEqual(await extended(unseen(-500, 4000)), ["behind"]);
 });
 
 Deno.test("a gap over a replicated message is found, unless a cut, retention or two crashes excuse it", async () => {
