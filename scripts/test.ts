@@ -28,6 +28,7 @@ const NEEDS: readonly Need[] = [
   program("chromium", "chromium", /^tests\/e2e\/page_test\.ts$/),
   program("ip", "iproute2", LABS),
   program("nft", "nftables", LABS),
+  program("ethtool", "ethtool", LABS),
   program("gcc", "gcc libc6-dev", INTEROP),
   program("tshark", "tshark", INTEROP),
   program("redis-server", "redis-server", REDIS),

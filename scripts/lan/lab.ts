@@ -90,8 +90,10 @@ export class Lab implements AsyncDisposable {
         `ip -n ${sw} link add port${index + 1} type veth peer name eth0 netns ${name}`,
         `ip -n ${sw} link set port${index + 1} master lan up`,
         `ip -n ${name} link set lo up`,
-        // As a network card does: what is sent in one go is cut before it leaves, so that losses and captures meet packets.
-        `ip -n ${name} link set eth0 up gso_max_segs 1`,
+        `ip -n ${name} link set eth0 up`,
+        // What is sent in one go is cut before it leaves, so that losses and captures meet datagrams. Streams are cut by
+        // network cards, at no cost to the host.
+        `ip netns exec ${name} ethtool -K eth0 tx-udp-segmentation off`,
         `ip -n ${name} addr add ${address}/24 dev eth0`,
         `ip -n ${name} route add 224.0.0.0/4 dev eth0`,
       ]),
@@ -102,7 +104,7 @@ export class Lab implements AsyncDisposable {
 /** Whether this machine lets us build one: root, and a kernel that makes namespaces. */
 export function canOpenLabs(): boolean {
   try {
-    shell("ip -V && nft -v && unshare --net --mount true");
+    shell("ip -V && nft -v && ethtool --version && unshare --net --mount true");
     return true;
   } catch {
     return false;
