@@ -18,6 +18,8 @@ const PARTINGS: readonly Fault["kind"][] = ["cut", "pause", "tables"];
 export class Excuses {
   readonly #ledger: Ledger;
   readonly #crashes: readonly Fault[];
+  /** The same, each from when its machine was not heard any more. */
+  readonly #ends: readonly Fault[];
   /** Cuts, stopped processes, disagreeing tables: what keeps relays apart that live. */
   readonly #partings: readonly Fault[];
   /** When a second crash came before the first was made good. */
@@ -28,6 +30,7 @@ export class Excuses {
   constructor(ledger: Ledger) {
     this.#ledger = ledger;
     this.#crashes = ledger.faults.filter(({ kind }) => kind === "crash");
+    this.#ends = ledger.faults.filter(({ kind }) => kind === "crash" || kind === "silence");
     this.#partings = ledger.faults.filter(({ kind }) => PARTINGS.includes(kind));
     this.#overBudgetMs = this.#allOverBudget();
     const unsound = ledger.faults.filter(({ kind }) => kind === "archive" || kind === "loss");
@@ -100,7 +103,7 @@ export class Excuses {
   /** Whether the custodians of the time may not have been reachable, or changed. */
   unreachable(fromMs: number, toMs: number): boolean {
     return this.#parted(fromMs - SETTLE_MS, toMs) ||
-      this.#fell(this.#crashes, fromMs - SETTLE_MS, toMs);
+      this.#fell(this.#ends, fromMs - SETTLE_MS, toMs);
   }
 
   /** Whether a node's process was stopped for part of the time. */
@@ -111,8 +114,8 @@ export class Excuses {
     return this.#fell(own, fromMs, toMs);
   }
 
-  /** Until when nobody can miss the relay that took it: it began behind a cut, so that others have never seen it. */
-  unseenUntil({ node, atMs }: Publish): number {
+  /** Until when the relay that ran on a node misses nobody, nor is missed: it began behind a cut, and none has seen the other. */
+  unseenUntil(node: string, atMs: number): number {
     const started = this.#ledger.starts.findLast((one) => one.node === node && one.atMs <= atMs);
     if (!started) return -Infinity;
     const cuts = this.#partings.filter(({ kind, node: way, fromMs, toMs }) =>

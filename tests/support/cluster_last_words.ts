@@ -64,7 +64,7 @@ export class LastWords {
     clock.after(ms + lastMs + backMs, () => this.#world.machine(victim).start());
   }
 
-  /** What nobody hears any more is no cut: it ends with the machine, and excuses no more than its end does. */
+  /** What nobody hears any more is no cut: it ends with the machine, and excuses no more than that does, but from then on. */
   #silence(victim: number, isDeaf: boolean, forMs: number, isDark: boolean): void {
     const { clock, machines, wires } = this.#world;
     this.#world.note(`n${victim} is not heard${isDeaf ? ", nor does it hear" : ""}`);
@@ -73,7 +73,9 @@ export class LastWords {
       wires.cut(victim, other);
       if (isDeaf) wires.cut(other, victim);
     }
+    const silence = this.#world.fault("silence", `n${victim}`);
     clock.after(forMs, () => {
+      silence.toMs = clock.nowMs();
       this.#world.crash(victim, isDark);
       for (const other of others) {
         wires.heal(victim, other);

@@ -67,11 +67,20 @@ export interface Subscriber {
 
 /**
  * What was done to the cluster. A crash lasts until it is re-replicated, or for no time; a goodbye too. A standstill is a
- * pause that excuses nothing but that the node itself is late: it is short, and the wires are sound. An archive is
- * one that cannot be used or is slow, and a loss what its store has lost.
+ * pause that excuses nothing but that the node itself is late: it is short, and the wires are sound. A silence lasts from
+ * when a machine's network goes to its crash. An archive is one that cannot be used or is slow, a loss what its store lost.
  */
 export interface Fault {
-  readonly kind: "crash" | "leave" | "cut" | "pause" | "standstill" | "tables" | "archive" | "loss";
+  readonly kind:
+    | "crash"
+    | "leave"
+    | "cut"
+    | "pause"
+    | "standstill"
+    | "tables"
+    | "archive"
+    | "loss"
+    | "silence";
   readonly node: string;
   readonly fromMs: number;
   toMs: number;

@@ -182,7 +182,7 @@ function noteWholes({ faults, wholeMs }: Ledger): void {
   for (const { kind, fromMs } of faults) {
     // Who says goodbye hands over before.
     const isRecent = (fault: Ledger["faults"][number]) =>
-      fault.kind !== "leave" &&
+      fault.kind !== "leave" && fault.kind !== "silence" &&
       fault.fromMs < fromMs && fault.toMs > fromMs - REREPLICATION_MS;
     if (kind === "crash" && !faults.some(isRecent)) wholeMs.push(fromMs - 1);
   }

@@ -186,10 +186,12 @@ export class SubscriberJudge {
   /** For over 5 s connected, without it, and told nothing. */
   #judgeDelay(message: Known, toldMs: number): void {
     const knownMs = Math.min(message.answeredMs, message.firstSeenMs);
-    const sinceMs = Math.max(knownMs, this.#excuses.unseenUntil(message.publish));
+    const { node: publisher, atMs } = message.publish;
+    const sinceMs = Math.max(knownMs, this.#excuses.unseenUntil(publisher, atMs));
     if (this.#isDestroyed(message) || this.#subscriber.slow) return;
     for (const { node, fromMs, toMs } of this.#sessions) {
-      const lateMs = Math.max(sinceMs, fromMs) + BEHIND_MS + SLACK_MS;
+      const unseenMs = this.#excuses.unseenUntil(node, fromMs);
+      const lateMs = Math.max(sinceMs, fromMs, unseenMs) + BEHIND_MS + SLACK_MS;
       const untilMs = Math.min(toMs, toldMs);
       if (untilMs <= lateMs || this.#excuses.paused(node, lateMs - BEHIND_MS, untilMs)) continue;
       if (this.#isStaleFrom(message.publish.channel, lateMs, untilMs)) continue;

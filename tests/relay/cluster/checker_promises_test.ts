@@ -33,6 +33,12 @@ Deno.test("two ids for one key are found, unless its custodian died meanwhile", 
     ledger.faults.push({ kind: "crash", node: "n0", fromMs, toMs: fromMs });
   });
   assert.deepEqual(excused, []);
+  const dying = await findings((ledger) => {
+    const fromMs = twice(ledger) - 10;
+    ledger.faults.push({ kind: "silence", node: "n0", fromMs, toMs: fromMs + 500 });
+    ledger.faults.push({ kind: "crash", node: "n0", fromMs: fromMs + 500, toMs: fromMs + 500 });
+  });
+  assert.deepEqual(dying, []);
   const standstill = await findings((ledger) => {
     const fromMs = twice(ledger);
     ledger.faults.push({ kind: "standstill", node: "n0", fromMs, toMs: fromMs + 3000 });
