@@ -81,6 +81,12 @@ export class Excuses {
     return this.#parted(atMs - SETTLE_MS, atMs);
   }
 
+  /** Whether a relay may have served at `atMs`, or shortly before, that could not learn what there is. */
+  aloneNear(atMs: number): boolean {
+    const silences = this.#ends.filter(({ kind }) => kind === "silence");
+    return this.cutNear(atMs) || this.#fell(silences, atMs - SETTLE_MS, atMs);
+  }
+
   /** Whether those who had heard of some relay may be gone, so that nobody can tell what a cursor that names it has missed. */
   forgotten(atMs: number): boolean {
     if ((this.overBudget(0) && !this.#isArchived(atMs)) || this.cutNear(atMs)) return true;

@@ -93,7 +93,7 @@ export class SubscriberJudge {
     else lastOf.set(stream, message.seq);
     if (!this.#gotMs.has(id)) this.#gotMs.set(id, atMs);
     if (cursorChars > MAX_CURSOR_CHARS) this.#complain("cursor", atMs, `${cursorChars} long`);
-    if (message.publish.atMs < this.#firstMs - HISTORY_MS && !this.#excuses.cutNear(atMs)) {
+    if (message.publish.atMs < this.#firstMs - HISTORY_MS && !this.#excuses.aloneNear(atMs)) {
       this.#complain("history", atMs, `${id}, published at ${message.publish.atMs} ms`);
     }
     for (const [origin, seq] of message.publish.after ?? []) {
