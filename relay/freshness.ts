@@ -36,7 +36,8 @@ export class Freshness {
     return this.#staleness.staleGroups;
   }
 
-  isStale(group: Group): boolean {
+  /** Undefined: it is not heard, or still being entered. */
+  isStale(group: Group): boolean | undefined {
     return this.#staleness.isStale(group);
   }
 
@@ -49,6 +50,8 @@ export class Freshness {
   entered(group: Group, synced: boolean): void {
     this.#staleness.handleEntered(group, synced, this.#options.clock.nowMs());
     this.#tell();
+    // Readers whose slot was moved here are as stale as they were where it came from.
+    if (!this.isStale(group)) this.#options.tell(group, false);
   }
 
   /** It is not heard any more. */

@@ -42,7 +42,7 @@ export interface UpstreamOptions {
   /** Brings a slot up to what the relays in view hold. */
   readonly pull: (slot: number) => Promise<unknown>;
   /** Whether readers of a group are to be told that nobody can tell whether they have everything. */
-  readonly isStale: (group: Group) => boolean;
+  readonly isStale: (group: Group) => boolean | undefined;
   /** Why traffic should not come here yet; empty when it may. */
   readonly waiting: () => readonly string[];
   /** What is amiss without keeping traffic away. */
@@ -125,7 +125,7 @@ export class RelayUpstream implements Upstream {
     for (const subscription of [...this.#subscriptions]) subscription.setStale(isMeant, stale);
   }
 
-  /** Slots have moved to other groups: their readers are as stale as these are. */
+  /** Slots have moved to other groups: their readers are as stale as these are, once that is known. */
   moved(slots: readonly number[]): void {
     const { table, isStale } = this.#options, moved = new Set(slots);
     for (const stale of [true, false]) {
@@ -192,7 +192,7 @@ export class RelayUpstream implements Upstream {
         return logs.of(slot).open(channels, from, clock.nowMs(), options);
       });
     }
-    subscription.setStale((slot) => isStale(table.groupOf(slot)), true);
+    subscription.setStale((slot) => isStale(table.groupOf(slot)) === true, true);
   }
 
   #hooks(release: () => void): SubscriptionHooks {

@@ -60,8 +60,9 @@ export class Staleness {
     return waiting.map(([group]) => group);
   }
 
-  isStale(group: number): boolean {
-    return this.#groups.get(group)?.stale ?? false;
+  /** Undefined: it is not heard, or still being entered. */
+  isStale(group: number): boolean | undefined {
+    return this.#groups.get(group)?.stale;
   }
 
   /** A group is heard from now on. Not everybody in view could be asked for what was missed: its readers are told so. */

@@ -23,6 +23,8 @@ function setUp() {
     log: (level, _text, fields) => said.push(`${level} ${fields?.groups}`),
   });
   for (const group of [1, 2]) freshness.entered(group, true);
+  // Some may follow a slot that was moved there.
+  assert.deepEqual(told.splice(0), ["fresh 1", "fresh 2"]);
   return { clock, told, said, asked, waiting, freshness };
 }
 
@@ -80,6 +82,15 @@ Deno.test("a sync that began before the group was covered again does not make it
   await asked[0]?.promise;
   await Promise.resolve();
   assert.deepEqual(told, []);
+});
+
+Deno.test("nobody can tell of a group before it is entered, nor of one that is not heard any more", () => {
+  const { freshness, told } = setUp();
+  assert.equal(freshness.isStale(3), undefined);
+  freshness.entered(3, false);
+  assert.deepEqual([freshness.isStale(3), told], [true, ["stale 3"]]);
+  freshness.left(3);
+  assert.equal(freshness.isStale(3), undefined);
 });
 
 Deno.test("a group that is not heard any more is not told of", () => {

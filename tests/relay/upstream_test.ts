@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { staticGroups } from "../../backbone/registry/static.ts";
 import { Groups } from "../../relay/groups.ts";
 import { Interest } from "../../relay/interest.ts";
 import { Logs } from "../../relay/logs.ts";
@@ -9,6 +8,7 @@ import { Publisher } from "../../relay/publisher.ts";
 import { RelayUpstream } from "../../relay/upstream.ts";
 import { freeLan, startTestRelay } from "../support/relays.ts";
 import { A, LOG_OPTIONS, message } from "../support/slot_log.ts";
+import { MovingGroups } from "../../backbone/registry/moving_groups.ts";
 import { VirtualClock } from "../support/virtual_clock.ts";
 import { RecordingSink, testUpstream } from "./protocol/upstream_contract.ts";
 
@@ -19,10 +19,10 @@ testUpstream("in-process upstream", async () => {
 
 /** An upstream without a LAN, in time that a test moves; `join` is how groups are joined. */
 function setUp(join: () => Promise<void> = () => Promise.resolve()) {
-  const clock = new VirtualClock(), table = staticGroups(4);
+  const clock = new VirtualClock(), table = new MovingGroups(4);
   const logs = new Logs({ clock, log: LOG_OPTIONS, maxBytes: 1_000_000 });
   const backbone = { join, leave: () => {}, send: () => 1 };
-  const pulled: number[] = [], stale = new Set<number>();
+  const pulled: number[] = [], stale = new Map<number, boolean>();
   const pull = (slot: number) => Promise.resolve(pulled.push(slot) > 0);
   const common = { clock, table, logs, pull };
   const node = { id: "test", region: "r", origin: LOG_OPTIONS.self };
@@ -47,7 +47,7 @@ function setUp(join: () => Promise<void> = () => Promise.resolve()) {
       isAlone: () => true,
     }),
     asOfMs: () => 0,
-    isStale: (group) => stale.has(group),
+    isStale: (group) => stale.get(group),
     waiting: () => [],
     notes: () => [],
     metrics: () => [],
@@ -57,11 +57,10 @@ function setUp(join: () => Promise<void> = () => Promise.resolve()) {
   /** As the relay does it. */
   const setStale = (channel: string, on: boolean) => {
     const group = table.groupOf(slotOf(channel));
-    if (on) stale.add(group);
-    else stale.delete(group);
+    stale.set(group, on);
     upstream.setStale(group, on);
   };
-  return { clock, upstream, append, pulled, setStale };
+  return { clock, table, upstream, append, pulled, setStale };
 }
 
 const LIVE = { channels: ["a"], start: "live" } as const;
@@ -189,6 +188,17 @@ Deno.test("who takes nothing meanwhile is told afterwards: `stale` before what w
   setStale("a", false);
   subscription.resume();
   assert.deepEqual(said(sink).slice(3), ["stale a", "fresh a", "stale a", "fresh a"]);
+});
+
+Deno.test("a slot that moves out of a stale group stays stale until the group it comes to is known", async () => {
+  const { upstream, table, setStale } = setUp(), sink = new RecordingSink(), slot = slotOf("a");
+  (await upstream.subscribe(LIVE, sink)).resume();
+  setStale("a", true);
+  table.adopt(table.current.moved(new Map([[slot, 1 + table.groupOf(slot) % 4]])));
+  upstream.moved([slot]);
+  assert.deepEqual(said(sink), ["stale a"]);
+  setStale("a", false);
+  assert.deepEqual(said(sink), ["stale a", "fresh a"]);
 });
 
 Deno.test("who comes to a stale group is told at once, also in a page", async () => {
