@@ -75,10 +75,11 @@ export class ChaosFaults {
   }
 
   async #crash(): Promise<void> {
-    const { dice, nodes } = this.#scene, node = dice.pick(nodes);
+    const { dice, nodes, ledger } = this.#scene, node = dice.pick(nodes);
     if (dice.chance(0.5)) await this.#lastWords(node);
     const fault = this.#fault("crash", node.name);
     await node.kill();
+    ledger.fetches.push({ node: node.name, messages: node.fetched });
     node.host.mend();
     fault.toMs = nowMs();
     await pause(dice.roll() * DOWN_MS);

@@ -27,6 +27,7 @@ export class ChaosNode {
   readonly url: string;
   readonly #options: ChaosNodeOptions;
   #child: Deno.ChildProcess | undefined;
+  #fetched = 0;
 
   constructor(options: ChaosNodeOptions) {
     this.#options = options;
@@ -40,8 +41,14 @@ export class ChaosNode {
     return this.#child !== undefined;
   }
 
+  /** Messages that catch-ups had brought to its process when it was last looked at. */
+  get fetched(): number {
+    return this.#fetched;
+  }
+
   /** Starts its process; resolves once it answers. */
   async start(): Promise<void> {
+    this.#fetched = 0;
     const { host, name, redis, groups, note } = this.#options;
     const place = ["--id", name, "--host", host.address, "--port", `${PORT}`];
     const lan = ["--interface", host.address, "--group-count", `${groups}`, "--redis", redis];
@@ -74,6 +81,7 @@ export class ChaosNode {
     if (ready?.status !== 200 || figures?.status !== 200) return false;
     const metric = (name: string) =>
       Number(new RegExp(`^groundwave_${name} (\\S+)$`, "m").exec(figures.text)?.[1]);
+    this.#fetched = metric("relay_pulled_total");
     return metric("relay_peers") === nodes - 1 && metric("under_replicated_groups") === 0;
   }
 

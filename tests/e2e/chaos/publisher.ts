@@ -124,11 +124,12 @@ export class ChaosPublisher {
     publishes.forEach((publish, i) => this.#answered(publish, results[i] ?? answer));
   }
 
-  #begin({ name: data, channel, key, after }: Wish, { name: node }: ChaosNode): Publish {
+  #begin({ name: data, channel, key, order, after }: Wish, { name: node }: ChaosNode): Publish {
     const positions = after && parseCursor(after).slots.get(slotOf(channel));
     const publish: Publish = {
       ...{ data, channel, node, atMs: nowMs() },
       ...key === undefined ? {} : { key },
+      ...order ? { order } : {},
       ...positions ? { after: positions } : {},
     };
     this.#scene.ledger.publishes.push(publish);
