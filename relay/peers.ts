@@ -5,7 +5,7 @@
  */
 import { createHmac } from "node:crypto";
 import type { BackboneOptions } from "../backbone/options.ts";
-import { newNonce } from "./new_origin.ts";
+import { newNonce } from "./new_names.ts";
 import {
   type Answered,
   type LinkOptions,

@@ -110,7 +110,13 @@ export class Publisher {
     const earlier = this.#waiting.get(slot);
     if (!earlier && !(stated && this.#followed.isAhead(slot, stated))) {
       check?.();
-      return this.#send(slot, draft, stated && this.#followed.existing(slot, stated, true), level, held);
+      return this.#send(
+        slot,
+        draft,
+        stated && this.#followed.existing(slot, stated, true),
+        level,
+        held,
+      );
     }
     // Whoever published first comes first, also where it had to wait for what it answers.
     const turn = this.#await(slot, stated, earlier);

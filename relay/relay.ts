@@ -6,7 +6,7 @@
 import { openBackbone } from "../backbone/endpoint.ts";
 import { CONTROL } from "./intake.ts";
 import { warnIfOpen } from "./key_watch.ts";
-import { newOrigin } from "./new_origin.ts";
+import { newOrigin } from "./new_names.ts";
 import type { RelayOptions } from "./options.ts";
 import type { Upstream } from "./protocol/upstream.ts";
 import { type Acting, acting } from "./wiring/acting.ts";

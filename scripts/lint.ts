@@ -46,7 +46,7 @@ const PLATFORM_FILES: readonly string[] = [
   "backbone/clock.ts",
   "backbone/reader.ts",
   "backbone/udp.ts",
-  "relay/new_origin.ts",
+  "relay/new_names.ts",
   "src/client/platform.ts",
 ];
 

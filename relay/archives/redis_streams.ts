@@ -9,6 +9,7 @@ import type { Clock } from "../../backbone/clock.ts";
 import { RedisClient, type RedisCommands } from "../../backbone/registry/redis_client.ts";
 import type { RedisUrl } from "../../backbone/registry/redis_url.ts";
 import { StoreTrouble } from "../../backbone/registry/table_store.ts";
+import { newToken } from "../new_names.ts";
 import type { Origin, Vector } from "../protocol/message.ts";
 import { covers } from "../protocol/vector.ts";
 import {
@@ -112,7 +113,7 @@ export class RedisStreams implements ArchiveStore {
       if (heard.length > 0) await redis.hset(key, ...heard);
       const old = [...positions(await redis.hgetall(key))].filter(([, ms]) => ms < sinceMs);
       if (old.length > 0) await redis.hdel(key, ...old.map(([origin]) => origin));
-      await redis.setnx(this.#common("token"), crypto.randomUUID());
+      await redis.setnx(this.#common("token"), newToken());
       return [await redis.get(this.#common("token")), await redis.scard(this.#common("slots"))];
     });
     const isAnother = this.#token !== null && token !== this.#token;

@@ -36,7 +36,7 @@ export function acting(
   backbone: Backbone,
   parts: Keeping & Meeting,
 ): Acting {
-  const { clock, id, region, origin, log, retention = RETENTION } = options;
+  const { clock, id, origin, log, retention = RETENTION } = options;
   const { table, logs, peers, announcer, sync, replication } = parts;
   const groups = own(
     new Groups({

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { openBackbone } from "../../backbone/endpoint.ts";
 import { systemClock } from "../../backbone/clock.ts";
 import { encodeAnnouncement } from "../../relay/protocol/announcement.ts";
-import { newOrigin } from "../../relay/new_origin.ts";
+import { newOrigin } from "../../relay/new_names.ts";
 import { announcement } from "../support/announcement.ts";
 import {
   freeGroupPort,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { newOrigin } from "../../../relay/new_origin.ts";
+import { newOrigin } from "../../../relay/new_names.ts";
 import { openUdp, type Target } from "../../../backbone/udp.ts";
 import { type Finding, ok, trouble } from "./finding.ts";
 import { socketTrouble } from "./socket_trouble.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { openUdp, type Target } from "../../../backbone/udp.ts";
-import { newOrigin } from "../../../relay/new_origin.ts";
+import { newOrigin } from "../../../relay/new_names.ts";
 import { Exchange, type PeerReport } from "./exchange.ts";
 import { type Finding, ok, trouble } from "./finding.ts";
 import { decodeMessage, encodeMessage } from "./probe.ts";

@@ -6,7 +6,7 @@
 import type { Backbone, BackboneEvents } from "../../../backbone/backbone.ts";
 import { systemClock } from "../../../backbone/clock.ts";
 import { type BackboneOptions, openBackbone } from "../../../backbone/endpoint.ts";
-import { newOrigin } from "../../../relay/new_origin.ts";
+import { newOrigin } from "../../../relay/new_names.ts";
 import { CommandError } from "../errors.ts";
 import { chooseInterface } from "../interface.ts";
 import type { Terminal } from "../terminal.ts";

@@ -1,5 +1,5 @@
 /**
- * What a relay draws from the system's randomness: its name at each start, and what nobody may guess.
+ * What a relay draws from the system's randomness: names at each start and of what it makes, and what nobody may guess.
  *
  * @module
  */
@@ -15,4 +15,9 @@ export function newOrigin(): Origin {
 /** What no session before was begun with. */
 export function newNonce(): Uint8Array {
   return crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
+}
+
+/** What a store is known again by. */
+export function newToken(): string {
+  return crypto.randomUUID();
 }
