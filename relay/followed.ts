@@ -19,6 +19,8 @@ export interface FollowedOptions {
 export class Followed {
   readonly #options: FollowedOptions;
   readonly #absent = new Absent();
+  /** Counts the views that there were. */
+  #view = 0;
 
   constructor(options: FollowedOptions) {
     this.#options = options;
@@ -26,6 +28,7 @@ export class Followed {
 
   /** Somebody came into view, or left it. */
   viewChanged(): void {
+    this.#view += 1;
     this.#absent.clear();
   }
 
@@ -43,7 +46,9 @@ export class Followed {
   /** Looks for it; false if some of it may exist, as far as this relay could learn. */
   async look(slot: number, stated: Vector): Promise<boolean> {
     if (!this.isAhead(slot, stated)) return true;
-    const isComplete = await this.#options.pull(slot);
+    const view = this.#view;
+    // Who came into view meanwhile was not asked.
+    const isComplete = await this.#options.pull(slot) && view === this.#view;
     if (isComplete) this.#miss(slot, stated);
     return isComplete;
   }
