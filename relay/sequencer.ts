@@ -108,10 +108,11 @@ export class Sequencer {
    * @throws {GroundwaveError} `unavailable` if it is none, or could not act in time: nothing was published.
    */
   answer(draft: Draft): Promise<Published> {
-    const { publisher, clock, self } = this.#options, slot = slotOf(draft.channel);
-    if (!this.#sequencers(slot).includes(self)) return Promise.reject(unavailable());
-    // After a successor nobody is asked.
-    const inMs = this.#isSuccessor(slot) ? ANSWER_MS : PLACE_MS;
+    const { publisher, clock, self } = this.#options;
+    const sequencers = this.#sequencers(slotOf(draft.channel));
+    if (!sequencers.includes(self)) return Promise.reject(unavailable());
+    // After the last nobody is asked.
+    const inMs = sequencers.at(-1) === self ? ANSWER_MS : PLACE_MS;
     const leveled = { ...draft, ack: publisher.levelOf(draft.ack) };
     return this.#sequence(leveled, clock.nowMs() + inMs);
   }

@@ -30,6 +30,8 @@ class World {
   readonly deaf = new Set<string>();
   /** How long it takes a relay to find what a publisher answers. */
   readonly lookMs = new Map<string, number>();
+  /** How long it takes a relay to learn what others have of a slot. */
+  readonly pullMs = new Map<string, number>();
   readonly table = new MovingGroups(4);
   isAlone = false;
   wireIsFull = false;
@@ -92,7 +94,11 @@ class World {
       settled: Promise.resolve(),
       ready: () => this.views.get(self) ?? this.ready,
       stoodStill: () => this.asleep.has(self),
-      pull: (slot) => Promise.resolve(this.#pull(self, slot)),
+      pull: async (slot) => {
+        const pullMs = this.pullMs.get(self);
+        if (pullMs !== undefined) await pause(clock, pullMs);
+        this.#pull(self, slot);
+      },
       ask: (to, draft) => this.#ask(to, draft),
     });
     return { logs, sequencer };
@@ -242,6 +248,20 @@ Deno.test("the custodian that a slot was moved to looks for its keys first", asy
   assert.equal((await world.publish(A, { key: "k" })).id, id);
   const other = world.publish(A, { key: "k", data: "y" });
   assert.equal(await codeOf(other), "key_conflict");
+});
+
+Deno.test("a slow look for the keys of a moved slot does not give a key two places", async () => {
+  const world = new World(), { table } = world, slot = slotOf("a");
+  table.adopt(table.current.moved(new Map([[slot, 1 + table.groupOf(slot) % 4]])));
+  world.deaf.add(B);
+  world.pullMs.set(B, 2000).set(C, 1000);
+  const published = await world.pass(world.publish(A, { key: "k" }), 2500);
+  assert.equal(originOf(published), C, "the first gives it none so late");
+  await world.pass(Promise.resolve(), 2000);
+  assert.equal(world.idsAt(A).length, 1);
+  world.ready = [B];
+  const alone = await world.pass(world.publish(A, { key: "k2" }), 2500);
+  assert.equal(originOf(alone), B, "nobody else may act");
 });
 
 Deno.test("a custodian that stood still gives no place before others know that it is back", async () => {
