@@ -69,13 +69,18 @@ const LOOK_MS = 100;
 /** Drafts that other relays have not answered yet; a publisher is refused beyond. */
 const MAX_ASKED = 4096;
 
+/** Until when a key may be given a place: the soonest of what those who wait for it want. */
+interface Limit {
+  untilMs: number;
+}
+
 /** Whoever wants to know what became of a message asks for it; a publisher that has gone does not. */
 const NOBODY: Held = { resolve: () => {}, reject: () => {} };
 
 export class Sequencer {
   readonly #options: SequencerOptions;
   /** By channel and key, publishes on their way into the log. */
-  readonly #placing = new Map<string, Promise<Stored>>();
+  readonly #placing = new Map<string, { limit: Limit; stored: Promise<Stored> }>();
   #asked = 0;
 
   constructor(options: SequencerOptions) {
@@ -207,24 +212,29 @@ export class Sequencer {
   async #placeOnce(draft: Leveled, key: string, untilMs: number): Promise<Stored> {
     // No channel has a control character: names cannot run into one another.
     const { channel } = draft, name = `${channel}\0${key}`;
-    const placing = this.#placing.get(name) ?? this.#keyed(channel, key);
-    if (placing) return placing;
-    const placed = this.#place(draft, key, untilMs);
-    this.#placing.set(name, placed);
+    const placing = this.#placing.get(name);
+    if (placing) {
+      placing.limit.untilMs = Math.min(placing.limit.untilMs, untilMs);
+      return placing.stored;
+    }
+    const known = this.#keyed(channel, key);
+    if (known) return known;
+    const limit = { untilMs }, stored = this.#place(draft, key, limit);
+    this.#placing.set(name, { limit, stored });
     try {
-      return await placed;
+      return await stored;
     } finally {
       this.#placing.delete(name);
     }
   }
 
   /** The message may have to wait for what it answers: another relay may have acted by then. */
-  async #place(draft: Leveled, key: string, untilMs: number): Promise<Stored> {
+  async #place(draft: Leveled, key: string, limit: Limit): Promise<Stored> {
     const { publisher, clock } = this.#options;
     let stored: Stored | undefined;
     const check = () => {
       stored = this.#keyed(draft.channel, key);
-      if (stored || clock.nowMs() > untilMs) throw unavailable();
+      if (stored || clock.nowMs() > limit.untilMs) throw unavailable();
     };
     try {
       const message = await publisher.place(draft, draft.ack, NOBODY, check);

@@ -229,6 +229,20 @@ Deno.test("a custodian that has to look for what is answered gives no place once
   }
 });
 
+Deno.test("nor does a custodian whose own publisher waits with the same key", async () => {
+  const world = new World();
+  world.deaf.add(B);
+  world.lookMs.set(B, 2000);
+  const after = {
+    slots: new Map([[slotOf("a"), new Map([["gone____", 7]])]]),
+    asOfMs: undefined,
+  };
+  const own = codeOf(world.publish(B, { key: "k", after }));
+  assert.equal(originOf(await world.pass(world.publish(A, { key: "k", after }), 1500)), C);
+  assert.equal(await world.pass(own, 2000), "unavailable");
+  assert.equal(world.idsAt(A).length, 1);
+});
+
 Deno.test("when no custodian answers, that is what is said", async () => {
   const world = new World();
   world.moods.set(B, "dead").set(C, "dead");
