@@ -74,10 +74,7 @@ class Endpoint implements Backbone {
   readonly #memory: ReceiveMemory;
   readonly #channels = new Map<Group, Channel>();
   readonly #transmitter: Transmitter;
-  /** The acknowledgement that lets others leave first. */
-  #acknowledging: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
-  #stopped = false;
 
   constructor(
     options: BackboneOptions,
@@ -168,7 +165,6 @@ class Endpoint implements Backbone {
     const { clock } = this.#options, channels = [...this.#channels.values()];
     const transmitter = this.#transmitter, naksReceived = () => this.#counters.naks_received;
     await sayGoodbye({ channels, transmitter, clock, naksReceived });
-    this.#stopped = true;
     transmitter.stop();
     this.#socket.close();
     await Promise.allSettled(channels.map(({ membership }) => membership));
@@ -240,7 +236,7 @@ class Endpoint implements Backbone {
     channel.session.handleDatagram(bytes, nowMs, address);
     this.#transmitter.serve(channel, nowMs);
     this.#deliver(channel, nowMs);
-    this.#acknowledgeSoon(nowMs);
+    this.#acknowledge(nowMs);
   }
 
   #deliver(channel: Channel, nowMs: number): void {
@@ -262,19 +258,6 @@ class Endpoint implements Backbone {
     const had = channel.session.handleAck(by, acked, window);
     this.#transmitter.serve(channel, nowMs);
     if (had) this.#events.acknowledged?.(channel.group, gsiText(by), had.from, had.through);
-  }
-
-  /**
-   * Acknowledges what has come, but lets it leave to its readers first: a packet to all takes as long as what is done for a
-   * message until then. Whatever comes meanwhile shares the packet.
-   */
-  #acknowledgeSoon(nowMs: number): void {
-    const atMs = this.#acknowledgements.nextTimeoutMs();
-    if (nowMs < atMs) return this.#transmitter.arm(atMs);
-    this.#acknowledging ??= this.#socket.written().then(() => {
-      this.#acknowledging = undefined;
-      if (!this.#stopped) this.#acknowledge(this.#options.clock.nowMs());
-    });
   }
 
   /** Acknowledges by the control group what the sessions of all groups have noted, when it is time. */

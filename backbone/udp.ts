@@ -42,8 +42,6 @@ export interface DatagramSocket {
   join(group: Target, events: SocketEvents): Promise<() => void>;
   /** What the smallest of the groups' sockets so far holds, in bytes of packets and what the system adds to each. */
   receiveBuffer(): number;
-  /** Resolves when what this turn of the event loop hands to other sockets, of HTTP say, has left by them. */
-  written(): Promise<void>;
   /** Ends everything. Idempotent. */
   close(): void;
 }
@@ -141,12 +139,6 @@ class UdpSockets implements DatagramSocket {
     }
     void reader.run();
     return leave;
-  }
-
-  async written(): Promise<void> {
-    await this.#nextTurn();
-    // Deno writes between turns.
-    await this.#nextTurn();
   }
 
   close(): void {

@@ -6,7 +6,6 @@ import {
   MOST_TAGGED,
 } from "../../backbone/backbone.ts";
 import { TYPE } from "../../backbone/pgm/packet.ts";
-import { type OpenSocket, openUdp } from "../../backbone/udp.ts";
 import { freePort } from "../support/free_port.ts";
 import { openLoopback, within } from "../support/loopback_backbone.ts";
 import { lossyUdp } from "../support/lossy_socket.ts";
@@ -73,39 +72,6 @@ Deno.test("a tagged relay whose acknowledgements never come is waited for once",
   const { source } = await transfer("received", (bytes) => bytes[4] === TYPE.ack);
   equal(source["tags_admitted"], 0);
   equal(source["tags_lapsed"], GROUPS.length);
-});
-
-Deno.test("what is handed on leaves before it is acknowledged, in one packet with what comes meanwhile", async () => {
-  const port = freePort(), left = Promise.withResolvers<void>(), sent = 4;
-  const received = Promise.withResolvers<void>(), acknowledged = Promise.withResolvers<void>();
-  const openSocket: OpenSocket = async (options) =>
-    Object.assign(await openUdp(options), { written: () => left.promise });
-  const source = await openLoopback("senderAA", port, {
-    acknowledged(_group, _origin, _from, through) {
-      if (through === sent) acknowledged.resolve();
-    },
-  });
-  let count = 0;
-  const hearer = await openLoopback("receiver", port, {
-    message() {
-      if (++count === sent) received.resolve();
-    },
-  }, { openSocket });
-  try {
-    await Promise.all([hearer.join(0), hearer.join(1), source.join(1)]);
-    source.tag(1, ["receiver"]);
-    for (let n = 0; n < sent; n++) {
-      source.send(1, PAYLOAD);
-      await new Promise((resolve) => setTimeout(resolve));
-    }
-    notEqual(await within(10_000, received.promise), "late");
-    equal(hearer.counters()["acks_sent"], 0);
-    left.resolve();
-    notEqual(await within(10_000, acknowledged.promise), "late");
-    equal(hearer.counters()["acks_sent"], 1);
-  } finally {
-    await Promise.all([source.close(), hearer.close()]);
-  }
 });
 
 Deno.test("only relays can be tagged, and only so many", async () => {

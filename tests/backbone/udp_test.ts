@@ -338,29 +338,3 @@ Deno.test("a socket that is closed by what it hears hears nothing more", async (
     hearer.close();
   }
 });
-
-Deno.test("written: what the turn handed to a WebSocket has left", async () => {
-  const socket = await openUdp({ interfaceAddress: "127.0.0.1", error() {} });
-  const accepted = Promise.withResolvers<WebSocket>(), left = Promise.withResolvers<void>();
-  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
-    const { socket, response } = Deno.upgradeWebSocket(request);
-    socket.onopen = () => accepted.resolve(socket);
-    socket.onclose = () => left.resolve();
-    return response;
-  });
-  const client = new WebSocket(`ws://127.0.0.1:${server.addr.port}`);
-  try {
-    const peer = await accepted.promise;
-    for (let n = 0; n < 5; n++) {
-      peer.send("message");
-      equal(peer.bufferedAmount, 7);
-      await socket.written();
-      equal(peer.bufferedAmount, 0);
-    }
-  } finally {
-    client.close();
-    await left.promise;
-    await server.shutdown();
-    socket.close();
-  }
-});

@@ -55,7 +55,6 @@ export function notingSocket(notes: string[]): OpenSocket {
         return Promise.resolve(() => notes.push(`leave ${address}`));
       },
       receiveBuffer: () => 1 << 20,
-      written: () => Promise.resolve(),
       close: () => {},
     });
 }

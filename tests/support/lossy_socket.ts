@@ -13,7 +13,6 @@ export function lossyUdp(drop: (bytes: Uint8Array) => boolean): OpenSocket {
       send: (bytes, to) => socket.send(bytes, to),
       sendAll: (datagrams, to) => socket.sendAll(datagrams, to),
       receiveBuffer: () => socket.receiveBuffer(),
-      written: () => socket.written(),
       close: () => socket.close(),
       join: (group, events) =>
         socket.join(group, {
