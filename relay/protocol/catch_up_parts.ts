@@ -6,7 +6,7 @@
 import { isName, MAX_CHANNEL_BYTES } from "./channel.ts";
 import { readMessage, writeMessage } from "./codec.ts";
 import type { CatchUpFrame } from "./frames.ts";
-import type { AgedMessage, CatchUp } from "./log/catch_up.ts";
+import { type AgedMessage, type CatchUp, MAX_BEYOND } from "./log/catch_up.ts";
 import type { Message, Origin, Range, Seq, Vector } from "./message.ts";
 import { add, append, inParts, type Part, type WriteItem } from "./parts.ts";
 import { SLOT_COUNT, slotOf } from "./slot.ts";
@@ -101,8 +101,9 @@ export class CatchUpDraft implements Part<CatchUpFrame> {
     append(this.#beyond, part.#beyond);
   }
 
-  /** @throws {DecodeError} if something in it is of another slot. */
+  /** @throws {DecodeError} if something in it is of another slot, or it names more than is asked for. */
   finish(): CatchUpFrame {
+    checkBeyond(this.#beyond);
     for (const { message } of this.#messages) this.#check(message.slot);
     for (const { message } of this.#held) this.#check(message.slot);
     for (const channel of this.#floors.keys()) {
@@ -192,6 +193,11 @@ export function readRange(reader: WireReader): Range {
   if (origin === undefined) throw new DecodeError("a range names no origin");
   if (from < 1 || from > to) throw new DecodeError("a range is empty");
   return { origin, from, to };
+}
+
+/** Each range is looked up in a log. @throws {DecodeError} if they are more than anybody tells. */
+export function checkBeyond(beyond: readonly Range[]): void {
+  if (beyond.length > MAX_BEYOND) throw new DecodeError("it has too much beyond a vector");
 }
 
 function readFloor(reader: WireReader): ReadonlyMap<string, Vector> {

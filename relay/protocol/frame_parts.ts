@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { readEntry, readRange } from "./catch_up_parts.ts";
+import { checkBeyond, readEntry, readRange } from "./catch_up_parts.ts";
 import { MAX_GROUP, readId } from "./frame_bodies.ts";
 import type { DigestEntry, DigestFrame, Pull, Push } from "./frames.ts";
 import type { AgedMessage, Standing } from "./log/catch_up.ts";
@@ -42,6 +42,7 @@ export class PullDraft implements Part<Pull> {
 
   #place(reader: WireReader): void {
     const { slot, vector, ranges } = readPlace(reader);
+    checkBeyond(ranges);
     add(this.#slots, new Map([[slot, { vector, beyond: ranges }]]));
   }
 }

@@ -14,6 +14,9 @@ export interface AgedMessage {
   readonly unmet?: true;
 }
 
+/** Of what is had beyond a vector so many ranges are told; what the others name comes a second time. */
+export const MAX_BEYOND = 256;
+
 /** Where a log stands that asks for what it lacks. */
 export interface Standing {
   /** All up to here it has, or knows that it will not get. */

@@ -6,11 +6,8 @@
 import type { Origin, Range, Seq } from "../message.ts";
 import { covers } from "../vector.ts";
 import type { Told } from "./answer.ts";
-import type { CatchUp, Standing } from "./catch_up.ts";
+import { type CatchUp, MAX_BEYOND, type Standing } from "./catch_up.ts";
 import { RangeSets } from "./range_set.ts";
-
-/** Of what is had beyond a vector so many ranges are told; what the others name comes a second time. */
-const MAX_BEYOND = 256;
 
 /** @param marked by origin, the lowest seq that is asked for below the log's vector. */
 export function standingOf(

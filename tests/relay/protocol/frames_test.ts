@@ -6,7 +6,7 @@ import {
 } from "../../../relay/protocol/frame_reader.ts";
 import { encodeFrame } from "../../../relay/protocol/frame_writer.ts";
 import { type Frame, FRAME_HEADER_BYTES, MAX_FRAME_BYTES } from "../../../relay/protocol/frames.ts";
-import type { CatchUp } from "../../../relay/protocol/log/catch_up.ts";
+import { type CatchUp, MAX_BEYOND } from "../../../relay/protocol/log/catch_up.ts";
 import { slotOf } from "../../../relay/protocol/slot.ts";
 import { DecodeError, WireWriter } from "../../../relay/protocol/wire.ts";
 import { seededRandom } from "../../support/random.ts";
@@ -315,6 +315,26 @@ Deno.test("what a part names a second time is refused", () => {
     to.positions(4, new Map([["AAAAAAAA", 1]]));
   });
   assert.throws(() => read(Uint8Array.from([...part, ...part]), () => 9), DecodeError);
+});
+
+Deno.test("as much beyond a vector as a relay tells is read, and no more", () => {
+  const ranges = (count: number) =>
+    Array.from(
+      { length: count },
+      (_, n) => ({ origin: "AAAAAAAA", from: 2 * n + 1, to: 2 * n + 1 }),
+    );
+  const pull = (count: number): Frame => {
+    const slots = new Map([[7, { vector: new Map(), beyond: ranges(count) }]]);
+    return { type: "pull", id: 1, groups: [], slots };
+  };
+  const answer = (count: number): Frame => {
+    const catchUp = randomCatchUp(seededRandom(1));
+    return { type: "catch_up", id: 1, catchUp: { ...catchUp, beyond: ranges(count) } };
+  };
+  for (const frame of [pull, answer]) {
+    assert.deepEqual(read(encode(frame(MAX_BEYOND)), () => 60_000), [frame(MAX_BEYOND)]);
+    assert.throws(() => read(encode(frame(MAX_BEYOND + 1)), () => 60_000), DecodeError);
+  }
 });
 
 Deno.test("ages are rounded to milliseconds", () => {
