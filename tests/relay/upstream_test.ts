@@ -201,6 +201,23 @@ Deno.test("a slot that moves out of a stale group stays stale until the group it
   assert.deepEqual(said(sink), ["stale a", "fresh a"]);
 });
 
+Deno.test("a slot that moves to a group that is known is as stale as that one is", async () => {
+  const { upstream, table, setStale } = setUp(), sink = new RecordingSink(), slot = slotOf("a");
+  const home = table.groupOf(slot), away = 1 + home % 4;
+  const move = (group: number) => {
+    table.adopt(table.current.moved(new Map([[slot, group]])));
+    upstream.moved([slot]);
+  };
+  (await upstream.subscribe(LIVE, sink)).resume();
+  setStale("a", true);
+  const neighbour = [..."bcdefghij"].find((channel) => table.groupOf(slotOf(channel)) === away);
+  setStale(neighbour ?? "", false);
+  move(away);
+  assert.deepEqual(said(sink), ["stale a", "fresh a"]);
+  move(home);
+  assert.deepEqual(said(sink), ["stale a", "fresh a", "stale a"]);
+});
+
 Deno.test("who comes to a stale group is told at once, also in a page", async () => {
   const { upstream, append, setStale } = setUp();
   const sink = new RecordingSink();

@@ -4,6 +4,7 @@ import {
   messageEntry,
   skipEntry,
   Timeline,
+  unmetEntry,
 } from "../../../../relay/protocol/log/timeline.ts";
 import { seededRandom } from "../../../support/random.ts";
 import { A, B, C, message } from "../../../support/slot_log.ts";
@@ -39,6 +40,22 @@ Deno.test("joining and giving up dropped entries moves no entry out of its vecto
     assert.ok(joined > 0);
     assert.ok(timeline.end - timeline.start <= 2 * 3 * (kept.length + 1) + 65);
   }
+});
+
+Deno.test("only the message that came without what it had to follow is said to", () => {
+  const timeline = new Timeline(new Map()), missing = [{ origin: C, from: 1, to: 1 }];
+  for (const seq of [1, 2, 3]) {
+    // What followed the first notice was dropped.
+    if (seq !== 2) timeline.push(unmetEntry(message(A, seq), missing, 0));
+    if (seq !== 1) timeline.push(messageEntry(message(A, seq), 0));
+  }
+  timeline.push(messageEntry(message(A, 4), 0));
+  const told = [...timeline.messagesAbove(new Map())];
+  assert.deepEqual(told.map(({ message: { seq }, unmet }) => [seq, unmet]), [
+    [2, false],
+    [3, true],
+    [4, false],
+  ]);
 });
 
 /** The vector before each message that is left, and at the end. */
