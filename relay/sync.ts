@@ -11,6 +11,7 @@ import type { Logs } from "./logs.ts";
 import { MEMBERSHIP_TIMERS } from "./machines/membership.ts";
 import type { Announcement } from "./protocol/announcement.ts";
 import { type CatchUp, NOWHERE, type Standing } from "./protocol/log/catch_up.ts";
+import { RangeSets } from "./protocol/log/range_set.ts";
 import type { Pull } from "./protocol/frames.ts";
 import type { Origin, Range } from "./protocol/message.ts";
 import { Turns } from "./turns.ts";
@@ -242,13 +243,10 @@ export class Sync {
 
 /** The ranges that lie in both lists. */
 function intersection(a: readonly Range[], b: readonly Range[]): readonly Range[] {
-  const common: Range[] = [];
-  for (const x of a) {
-    for (const y of b) {
-      if (x.origin !== y.origin) continue;
-      const from = Math.max(x.from, y.from), to = Math.min(x.to, y.to);
-      if (from <= to) common.push({ origin: x.origin as Origin, from, to });
-    }
+  const common: Range[] = [], others = new RangeSets();
+  for (const { origin, from, to } of b) others.add(origin, from, to);
+  for (const { origin, from, to } of a) {
+    for (const span of others.of(origin)?.within(from, to) ?? []) common.push({ origin, ...span });
   }
   return common;
 }

@@ -27,6 +27,8 @@ const MAX_UNMET = 64;
 /** Bounds of what waits in one slot; beyond, the oldest wait ends as if its time were over. */
 const MAX_HOLDS = 10_000;
 const MAX_HOLD_BYTES = 16 * 1024 * 1024;
+/** Positions in their `after`: each is looked for while they wait. */
+const MAX_HOLD_POSITIONS = 50_000;
 
 export class Holds {
   /** Per origin, by seq. */
@@ -39,6 +41,7 @@ export class Holds {
   /** Positions in an `after` that no relay has: not waited for again, but not lost either. */
   readonly #unmet = new Map<Origin, RangeSet>();
   #bytes = 0;
+  #positions = 0;
 
   get size(): number {
     return this.#byTime.size;
@@ -55,7 +58,8 @@ export class Holds {
 
   /** More waits than may: the oldest waits are to end. */
   get isOverfull(): boolean {
-    return this.size > MAX_HOLDS || this.bytes > MAX_HOLD_BYTES;
+    return this.size > MAX_HOLDS || this.bytes > MAX_HOLD_BYTES ||
+      this.#positions > MAX_HOLD_POSITIONS;
   }
 
   /** The one that has waited longest. */
@@ -86,6 +90,7 @@ export class Holds {
     held.splice(lowerBound(held, message.seq), 0, hold);
     this.#byTime.add(hold);
     this.#bytes += bytesOf(message);
+    this.#positions += message.after?.size ?? 0;
   }
 
   /** The `after` of one that waits binds no longer. */
@@ -207,6 +212,7 @@ export class Holds {
     if (held.length === 0) this.#held.delete(hold.message.origin);
     this.#byTime.delete(hold);
     this.#bytes -= bytesOf(hold.message);
+    this.#positions -= hold.message.after?.size ?? 0;
   }
 }
 

@@ -232,3 +232,16 @@ Deno.test("what a peer dropped elsewhere in the slot is no gap of a channel that
   assert.deepEqual(said, [`${A}.1`]);
   assert.deepEqual(follow(log, new Map(), { channels: ["gone"] }).said, [`expired ${A}.1-2`]);
 });
+
+Deno.test("messages that wait for very many positions together do not wait: all of those are looked for", () => {
+  const log = newLog(), many = 1000;
+  const after = (seq: number) =>
+    Array.from({ length: many }, (_, n): [string, number] => [`${n}.${seq}`.padStart(8, "o"), 1]);
+  for (let seq = 1; seq <= 100; seq++) log.append(message(A, seq, "a", after(seq)), 0);
+  assert.ok(log.missing().length <= 50 * many);
+  assert.equal(log.vector.get(A), 50, "the oldest waits end");
+  log.tick(HOLD_MS);
+  assert.equal(log.vector.get(A), 100);
+  log.append(message(B, 1, "a", after(101)), HOLD_MS);
+  assert.equal(log.missing().length, many, "what waits no longer counts no longer");
+});
