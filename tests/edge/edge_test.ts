@@ -82,6 +82,9 @@ Deno.test("metrics are Prometheus text: each family once, labels escaped", async
   const { ask, post } = fixture();
   await (await post("/publish/a", "x")).body?.cancel();
   await (await post("/publish/a?event=gap", "x")).body?.cancel();
+  const messages = ["b", "b", ""].map((channel) => ({ channel, data: "x" }));
+  const json = { "content-type": "application/json" };
+  await (await post("/publish", JSON.stringify({ messages }), json)).body?.cancel();
   const stream = new StreamReader(await ask("/sse?channel=a&after=earliest"));
   await stream.next();
   await stream.next();
@@ -90,9 +93,11 @@ Deno.test("metrics are Prometheus text: each family once, labels escaped", async
     const line of [
       'groundwave_edge_connections{transport="sse"} 1',
       'groundwave_edge_deliveries_total{transport="sse"} 1',
-      'groundwave_edge_publishes_total{result="accepted"} 1',
+      'groundwave_edge_publishes_total{result="accepted"} 3',
+      'groundwave_edge_publishes_total{result="channel_invalid"} 1',
+      'groundwave_edge_errors_total{code="channel_invalid"} 1',
       'groundwave_edge_errors_total{code="event_reserved"} 1',
-      'groundwave_memory_messages{quoted="a\\"b\\\\c"} 1',
+      'groundwave_memory_messages{quoted="a\\"b\\\\c"} 3',
     ]
   ) assert.ok(text.split("\n").includes(line), `${line}\n${text}`);
   const families = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { checkChannel } from "../../relay/protocol/channel.ts";
 import { type Cursor, encodeCursor } from "../../relay/protocol/cursor.ts";
 import { GroundwaveError } from "../../relay/protocol/errors.ts";
 import { type Message, messageId } from "../../relay/protocol/message.ts";
@@ -54,7 +53,6 @@ export class MemoryUpstream implements Upstream {
   }
 
   async publish(draft: Draft): Promise<Published> {
-    checkChannel(draft.channel);
     if (this.#drained) throw this.#drained;
     if (this.publishError) throw this.publishError;
     if (draft.ack === "replicated") {

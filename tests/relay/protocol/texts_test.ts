@@ -35,6 +35,15 @@ Deno.test("text beyond ASCII is made each time: its units are not its bytes", ()
   assert.equal(made.length, 6);
 });
 
+Deno.test("bytes that are no text are not taken for one whose units they are", () => {
+  const { texts, read } = setUp();
+  for (let n = 0; n < 2000; n++) {
+    const text = `${n}©`, bytes = Uint8Array.from(text, (unit) => unit.charCodeAt(0));
+    read(text);
+    assert.equal(texts.text(bytes, 0, bytes.length, () => "no text"), "no text");
+  }
+});
+
 Deno.test("origins are told apart, however many there are", () => {
   const { texts } = setUp(), random = seededRandom(2);
   const digit = () => "AZaz09-_".charAt(Math.floor(random() * 8));
