@@ -49,7 +49,8 @@ export class BodyReader {
   ): Promise<T> {
     const declared = declaredBytes(request);
     if (declared !== undefined && declared > limitBytes) throw tooLarge(limitBytes);
-    if (!/^\s*(identity)?\s*$/i.test(request.headers.get("content-encoding") ?? "")) {
+    const encoding = request.headers.get("content-encoding");
+    if (encoding !== null && !/^\s*(identity)?\s*$/i.test(encoding)) {
       throw new GroundwaveError("unsupported_media_type", "bodies are taken uncompressed only");
     }
     const claim: Claim = { bytes: 0, giveUp() {} };

@@ -13,26 +13,28 @@ import type { Core, Handler } from "./core.ts";
 import { demandPublish, type Grant } from "./grants.ts";
 import { publishBatch } from "./publish_batch.ts";
 import { decodePercent, Query, rawPath } from "./query.ts";
-import { parse, present, type PublishOptions, publishOptions } from "./schema.ts";
+import { isLevelAlone, parse, type PublishOptions, publishOptions } from "./schema.ts";
 
 const PREFIX = "/publish/";
 const BINARY_TYPE = "application/octet-stream";
 
 /** Options by their name in the query, each with the header that wins over it. */
-const OPTION_HEADERS = {
-  event: "groundwave-event",
-  ack: "groundwave-ack",
-  after: "groundwave-after",
-  order: "groundwave-order",
-  key: "idempotency-key",
-} as const satisfies Readonly<Record<keyof PublishOptions, string>>;
+const OPTION_HEADERS = Object.entries(
+  {
+    event: "groundwave-event",
+    ack: "groundwave-ack",
+    after: "groundwave-after",
+    order: "groundwave-order",
+    key: "idempotency-key",
+  } satisfies Readonly<Record<keyof PublishOptions, string>>,
+);
 
 export function publishHandler(core: Core): Handler {
   return async (c) => {
     core.connections.demandOpen();
     const request = c.req.raw, query = new Query(request.url);
     const channel = channelOf(request.url, query);
-    const options = parse(publishOptions, optionsOf(request.headers, query));
+    const options = optionsOf(request.headers, query);
     const grant = await core.grants.of(request);
     return channel === undefined
       ? await publishBatch(core, request, grant, options)
@@ -84,12 +86,14 @@ function channelOf(url: string, query: Query): string | undefined {
   return channel;
 }
 
-function optionsOf(headers: Headers, query: Query): Record<string, unknown> {
-  const options: Record<string, unknown> = {};
-  for (const [name, header] of Object.entries(OPTION_HEADERS)) {
-    options[name] = headerText(headers.get(header)) ?? query.one(name);
+/** @throws {GroundwaveError} */
+function optionsOf(headers: Headers, query: Query): PublishOptions {
+  const options: Record<string, string> = {};
+  for (const [name, header] of OPTION_HEADERS) {
+    const value = headerText(headers.get(header)) ?? query.one(name);
+    if (value !== undefined) options[name] = value;
   }
-  return present(options);
+  return isLevelAlone(options) ? options : parse(publishOptions, options);
 }
 
 /** A header's UTF-8, which `Headers` shows byte by byte as Latin-1. @throws {GroundwaveError} `encoding_invalid`. */

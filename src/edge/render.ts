@@ -33,9 +33,9 @@ export function messageJson(message: Message): string {
     channel: message.channel,
     id: messageId(message),
     data: binary ? toBase64(data) : data,
-    ...(event !== undefined && { event }),
+    event,
     time: message.timeMs,
-    ...(binary && { encoding: "base64" }),
+    encoding: binary ? "base64" : undefined,
   });
 }
 

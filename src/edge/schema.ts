@@ -8,7 +8,7 @@ import { checkChannel, checkEvent, checkKey } from "../../relay/protocol/channel
 import { parseCursor } from "../../relay/protocol/cursor.ts";
 import { checkData } from "../../relay/protocol/data.ts";
 import { GroundwaveError } from "../../relay/protocol/errors.ts";
-import type { Draft, Start } from "../../relay/protocol/upstream.ts";
+import type { AckLevel, Draft, Start } from "../../relay/protocol/upstream.ts";
 import { fromBase64 } from "./base64.ts";
 
 const MAX_REF_CHARS = 128;
@@ -27,10 +27,12 @@ function checked(check: (text: string) => void): z.ZodString {
 const channel = checked(checkChannel);
 const start = z.string().transform((text): Start => text === "earliest" ? text : parseCursor(text));
 
+const ackLevel = z.enum(["accepted", "replicated", "archived"]);
+
 /** How to publish, whatever the surface. */
 const publishFields = {
   event: checked(checkEvent).exactOptional(),
-  ack: z.enum(["accepted", "replicated", "archived"]).exactOptional(),
+  ack: ackLevel.exactOptional(),
   after: z.string().transform(parseCursor).exactOptional(),
   key: checked(checkKey).exactOptional(),
   order: z.literal("total").exactOptional(),
@@ -39,6 +41,16 @@ const publishFields = {
 /** A publish whose data stands beside its options: single ones by HTTP. */
 export const publishOptions = z.object(publishFields);
 export type PublishOptions = z.infer<typeof publishOptions>;
+
+const ACK_LEVELS: ReadonlySet<unknown> = new Set(ackLevel.options);
+
+/** A level or nothing, as most name: the schema would cost as much as all else that is done with a request before its body. */
+export function isLevelAlone(
+  options: Readonly<Record<string, unknown>>,
+): options is { readonly ack?: AckLevel } {
+  for (const name in options) if (name !== "ack") return false;
+  return options["ack"] === undefined || ACK_LEVELS.has(options["ack"]);
+}
 
 const draftFields = {
   ...publishFields,
