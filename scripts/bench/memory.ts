@@ -6,7 +6,7 @@
  */
 import { systemClock } from "../../backbone/clock.ts";
 import { Logs } from "../../relay/logs.ts";
-import { decodeMessage, encodeMessage } from "../../relay/protocol/codec.ts";
+import { encodeMessage, MessageDecoder } from "../../relay/protocol/codec.ts";
 import { SLOT_COUNT, slotOf } from "../../relay/protocol/slot.ts";
 
 const MILLION = 1_000_000, MEGABYTE = 1024 * 1024;
@@ -59,13 +59,13 @@ function readOnce(logs: Logs, slot: number): void {
 
 /** A million messages as they come from another relay. */
 function filled(channelOf: (n: number) => string): Logs {
-  const logs = newLogs(), seqs = new Uint32Array(SLOT_COUNT);
+  const logs = newLogs(), decoder = new MessageDecoder(), seqs = new Uint32Array(SLOT_COUNT);
   for (let n = 0; n < MILLION; n++) {
     const channel = channelOf(n), slot = slotOf(channel);
     const seq = seqs[slot] = (seqs[slot] ?? 0) + 1;
     const place = { slot, origin: "origin__", seq, region: "local" };
     const bytes = encodeMessage({ ...place, channel, data: DATA, timeMs: Date.now() });
-    logs.append(decodeMessage(bytes));
+    logs.append(decoder.decode(bytes));
   }
   return logs;
 }
