@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Message, Origin, Seq, Vector } from "../message.ts";
+import type { Origin, Seq, Vector } from "../message.ts";
 import { raise } from "../vector.ts";
 import { AgeQueue } from "./age_queue.ts";
 import type { LogReader } from "./reader.ts";
@@ -76,14 +76,17 @@ export class Channel {
     return entry?.message && { message: entry.message, atMs: entry.atMs };
   }
 
-  /** One of its messages was dropped. */
-  release({ origin, seq, key }: Message): void {
+  /** One of its messages is dropped. */
+  release(entry: Entry): void {
     if (--this.#count === 0) this.#retained = undefined;
-    if (key !== undefined) {
-      const first = this.#keyed?.get(key);
-      if (first?.origin === origin && first.seq === seq) this.#keyed?.delete(key);
-    }
+    if (this.#keyed) this.#releaseKey(this.#keyed, entry);
+    const { origin, seq } = entry;
     if ((this.floors.get(origin) ?? 0) < seq) (this.#floors ??= new Map()).set(origin, seq);
+  }
+
+  #releaseKey(keyed: Map<string, Entry>, entry: Entry): void {
+    const key = entry.message?.key;
+    if (key !== undefined && keyed.get(key) === entry) keyed.delete(key);
   }
 
   /** Its floors rise to `floors` where these are higher. */
@@ -127,10 +130,9 @@ export class Channels {
     return channel;
   }
 
-  /** A message was dropped: its channel's floor rises. */
-  release(message: Message): void {
-    const channel = this.of(message.channel);
-    channel.release(message);
+  /** A message of a channel is dropped: the channel's floor rises. */
+  release(channel: Channel, entry: Entry): void {
+    channel.release(entry);
     this.settle(channel);
   }
 

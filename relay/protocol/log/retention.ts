@@ -4,12 +4,11 @@
  *
  * @module
  */
-import type { Message } from "../message.ts";
 import { AgeQueue } from "./age_queue.ts";
 import type { Channel, Channels } from "./channels.ts";
 import type { Marks } from "./marks.ts";
 import type { Tail } from "./tail.ts";
-import { type Entry, entryBytes, firstOf, type Timeline } from "./timeline.ts";
+import { type Entry, firstOf, type Timeline } from "./timeline.ts";
 
 /** The parts of the log that dropping an entry concerns. */
 export interface RetentionParts {
@@ -48,7 +47,7 @@ export class Retention {
 
   /** Counts an entry that was put into the timeline. */
   add(entry: Entry): void {
-    this.#bytes += entryBytes(entry);
+    this.#bytes += entry.bytes;
     this.#byAge.push(entry, ++this.#count);
     if (!entry.message) return;
     const channel = this.#parts.channels.of(entry.message.channel);
@@ -59,10 +58,7 @@ export class Retention {
   /** Brings a channel back within `maxCount` messages. */
   limit(channel: Channel, maxCount: number): void {
     if (channel.count <= maxCount) return;
-    for (let oldest = channel.oldest; oldest && channel.count > maxCount;) {
-      this.#drop(oldest);
-      oldest = channel.oldest;
-    }
+    while (channel.count > maxCount && channel.oldest) this.#drop(channel.oldest, channel);
     this.#tidy();
   }
 
@@ -90,30 +86,33 @@ export class Retention {
     this.#uncount(mark);
   }
 
-  /** A floor says to whoever has not read the entry that it is gone. */
-  #drop(entry: Entry): void {
+  /** A floor says to whoever has not read the entry that it is gone. `channel`: of its message. */
+  #drop(entry: Entry, channel = this.#channelOf(entry)): void {
     const { timeline, channels, marks, tail } = this.#parts;
-    const { kind, origin, seq, message } = entry;
+    const { kind, origin, seq } = entry;
     this.#uncount(entry);
+    if (channel) this.#release(channel, entry);
     timeline.drop(entry);
     if (kind === "unmet") return;
     if (kind === "lost") {
       marks.unmark({ origin, from: firstOf(entry), to: seq });
       channels.raiseAll(origin, seq);
     }
-    if (message) this.#release(message);
     tail.floorsRose();
   }
 
-  #release(message: Message): void {
-    const { channels } = this.#parts;
-    if (channels.get(message.channel)?.count === 1) this.#bytes -= CHANNEL_BYTES;
-    channels.release(message);
+  #channelOf({ message }: Entry): Channel | undefined {
+    return message && this.#parts.channels.get(message.channel);
+  }
+
+  #release(channel: Channel, entry: Entry): void {
+    if (channel.count === 1) this.#bytes -= CHANNEL_BYTES;
+    this.#parts.channels.release(channel, entry);
   }
 
   #uncount(entry: Entry): void {
     this.#count--;
-    this.#bytes -= entryBytes(entry);
+    this.#bytes -= entry.bytes;
   }
 
   #tidy(): void {

@@ -17,6 +17,8 @@ export interface Entry {
   seq: Seq;
   /** When it arrived in the LAN, in monotonic milliseconds: whole ones, which take no memory of their own. */
   readonly atMs: number;
+  /** What it counts against the bound of the process. It stands here because what is dropped has long left the caches. */
+  readonly bytes: number;
   /** Only of a message. */
   message: Message | undefined;
   /** Only of `lost` and `unmet`. */
@@ -44,11 +46,6 @@ const ENTRY_BYTES = 300;
 /** What a message counts against the bound of the process. */
 export function bytesOf({ channel, data }: Message): number {
   return ENTRY_BYTES + channel.length + data.length;
-}
-
-/** What an entry that is retained counts against the bound of the process. */
-export function entryBytes({ message }: Entry): number {
-  return message ? bytesOf(message) : ENTRY_BYTES;
 }
 
 export function messageEntry(message: Message, atMs: number): Entry {
@@ -86,7 +83,8 @@ function entry(
   message?: Message,
   gap?: Gap,
 ): Entry {
-  return { kind, origin, seq, atMs: Math.floor(atMs), message, gap };
+  const bytes = message ? bytesOf(message) : ENTRY_BYTES;
+  return { kind, origin, seq, atMs: Math.floor(atMs), bytes, message, gap };
 }
 
 /** The first seq that an entry is about. */
