@@ -19,8 +19,11 @@ export type Group = number;
 
 /** What the relay hands in to be told. Callbacks must not throw. */
 export interface BackboneEvents {
-  /** A payload of another relay. `origin` is its TSI's GSI as 8 base64url characters. The bytes are the callee's to keep. */
-  message(group: Group, origin: string, payload: Uint8Array): void;
+  /**
+   * A payload of another relay. `origin` is its TSI's GSI as 8 base64url characters. The bytes are the callee's to keep.
+   * @param nowMs monotonic milliseconds: one packet may bring many, and a clock for each of them would be felt.
+   */
+  message(group: Group, origin: string, payload: Uint8Array, nowMs: number): void;
   /** The TPDUs of `origin` on `group` with these sequence numbers can no longer be repaired. */
   lost(group: Group, origin: string, range: SqnRange): void;
   /**

@@ -246,8 +246,9 @@ class Endpoint implements Backbone {
         this.#handleAck(event, nowMs);
         // Otherwise: a callback may have left the group.
       } else if (channel.joined) {
-        if (event.type === "message") this.#events.message(group, event.origin, event.payload);
-        else this.#events.lost(group, event.origin, event.range);
+        const { origin } = event;
+        if (event.type === "message") this.#events.message(group, origin, event.payload, nowMs);
+        else this.#events.lost(group, origin, event.range);
       }
     }
   }

@@ -71,10 +71,10 @@ export class Intake implements BackboneEvents {
     this.#options = options;
   }
 
-  message(group: Group, origin: string, payload: Uint8Array): void {
+  message(group: Group, origin: string, payload: Uint8Array, nowMs: number): void {
     try {
-      if (group === CONTROL) this.#announcement(origin, payload);
-      else this.#message(origin, payload);
+      if (group === CONTROL) this.#announcement(origin, payload, nowMs);
+      else this.#message(origin, payload, nowMs);
     } catch (error) {
       this.counters.malformed += 1;
       this.#complain(group, origin, error);
@@ -95,11 +95,10 @@ export class Intake implements BackboneEvents {
     this.#options.replication.acknowledged(group, origin, from, through);
   }
 
-  #announcement(origin: string, payload: Uint8Array): void {
-    const { announcer, origins, clock } = this.#options;
+  #announcement(origin: string, payload: Uint8Array, nowMs: number): void {
+    const { announcer, origins } = this.#options;
     const announcement = decodeAnnouncement(payload);
     if (announcement.origin !== origin) throw new Error("announces another relay than its sender");
-    const nowMs = clock.nowMs();
     origins.hear(origin, nowMs);
     if (!this.#isBelated(origin, nowMs)) announcer.heard(announcement);
   }
@@ -112,9 +111,7 @@ export class Intake implements BackboneEvents {
     return true;
   }
 
-  #message(origin: string, payload: Uint8Array): void {
-    // Asked once for all: with many in a packet it is felt.
-    const nowMs = this.#options.clock.nowMs();
+  #message(origin: string, payload: Uint8Array, nowMs: number): void {
     if (!this.#isBelated(origin, nowMs)) this.#options.announcer.alive(origin, nowMs);
     this.#append(this.#decoder.decode(payload), 0, nowMs);
   }

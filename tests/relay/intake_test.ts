@@ -73,20 +73,28 @@ function payload(seq: number): Uint8Array {
 }
 
 Deno.test("messages go to their logs, and are counted by what those made of them", () => {
-  const { intake, logs } = setUp();
-  for (const seq of [1, 1, 3, 2]) intake.message(GROUP, A, payload(seq));
+  const { intake, logs, clock } = setUp();
+  for (const seq of [1, 1, 3, 2]) intake.message(GROUP, A, payload(seq), clock.nowMs());
   const { delivered, duplicate, held } = intake.counters;
   assert.deepEqual({ delivered, duplicate, held }, { delivered: 2, duplicate: 1, held: 1 });
   assert.equal(logs.vectorOf(slotOf("a")).get(A), 3);
 });
 
+Deno.test("a message is as old as the packet that brought it", () => {
+  const { intake, logs, clock } = setUp();
+  const cameMs = clock.nowMs();
+  clock.advance(5);
+  intake.message(GROUP, A, payload(1), cameMs);
+  assert.equal(logs.peek(slotOf("a"))?.oldestMs, cameMs);
+});
+
 Deno.test("who is heard stays in view, though its announcements are lost", async () => {
   const { intake, announcer, origins, clock, said } = setUp();
   announcer.start();
-  intake.message(CONTROL, A, announced(A));
-  intake.message(CONTROL, B, announced(B));
+  intake.message(CONTROL, A, announced(A), clock.nowMs());
+  intake.message(CONTROL, B, announced(B), clock.nowMs());
   clock.advance(1000);
-  intake.message(GROUP, A, payload(1));
+  intake.message(GROUP, A, payload(1), clock.nowMs());
   clock.advance(1000);
   // The silent one is asked for, and found dead.
   await Promise.resolve();
@@ -100,39 +108,39 @@ Deno.test("who is heard stays in view, though its announcements are lost", async
 Deno.test("what waited behind a loss does not prove that its sender lives", async () => {
   const { intake, announcer, clock, logs, said } = setUp();
   announcer.start();
-  intake.message(CONTROL, A, announced(A));
+  intake.message(CONTROL, A, announced(A), clock.nowMs());
   clock.advance(1000);
   intake.lost(GROUP, A, { from: 1, to: 1 });
-  intake.message(GROUP, A, payload(1));
+  intake.message(GROUP, A, payload(1), clock.nowMs());
   assert.equal(logs.vectorOf(slotOf("a")).get(A), 1);
   clock.advance(1000);
   await Promise.resolve();
   await Promise.resolve();
   assert.ok(said.includes(`left ${A}`));
   intake.lost(CONTROL, A, { from: 1, to: 1 });
-  intake.message(CONTROL, A, announced(A));
+  intake.message(CONTROL, A, announced(A), clock.nowMs());
   assert.deepEqual(announcer.peers, []);
   clock.advance(20);
-  intake.message(CONTROL, A, announced(A));
+  intake.message(CONTROL, A, announced(A), clock.nowMs());
   assert.equal(announcer.peers.length, 1);
   announcer.close();
 });
 
 Deno.test("garbage and what speaks for another is dropped, and complained of now and then", () => {
   const { intake, announcer, clock, said } = setUp();
-  intake.message(GROUP, A, GARBAGE);
-  intake.message(CONTROL, A, GARBAGE);
-  intake.message(CONTROL, A, announced(B));
+  intake.message(GROUP, A, GARBAGE, clock.nowMs());
+  intake.message(CONTROL, A, GARBAGE, clock.nowMs());
+  intake.message(CONTROL, A, announced(B), clock.nowMs());
   clock.advance(10_000);
-  intake.message(GROUP, A, new Uint8Array());
+  intake.message(GROUP, A, new Uint8Array(), clock.nowMs());
   assert.equal(intake.counters.malformed, 4);
   assert.equal(said.length, 2);
   assert.deepEqual(announcer.peers, []);
 });
 
 Deno.test("what multicast lost is told with its range, and fetched from its source", () => {
-  const { intake, announcer, details, fetched } = setUp();
-  intake.message(CONTROL, A, announced(A));
+  const { intake, announcer, clock, details, fetched } = setUp();
+  intake.message(CONTROL, A, announced(A), clock.nowMs());
   intake.lost(GROUP, A, { from: 0xffff_fffe, to: 1 });
   assert.equal(intake.counters.unrepaired, 4);
   assert.deepEqual(details, [

@@ -288,7 +288,7 @@ export class SimulatedBackbone implements Backbone {
       const payload = heard.arrived.get(heard.next);
       if (payload) {
         heard.arrived.delete(heard.next++);
-        this.#events.message(group, from.origin, payload);
+        this.#events.message(group, from.origin, payload, this.#clock.nowMs());
         this.#acknowledgeSoon(group, from, heard);
       } else if (heard.lost.has(heard.next)) {
         const { first } = from.#source(group);
