@@ -20,8 +20,8 @@ export class Segments {
   readonly #buffer = new Uint8Array(MOST_BYTES);
   readonly #size = new Int32Array(1);
   readonly #sizeBytes = new Uint8Array(this.#size.buffer);
-  #to: Target | undefined;
-  #address = new Uint8Array(ADDRESS_BYTES);
+  /** The same few groups again and again. */
+  readonly #addresses = new WeakMap<Target, Uint8Array<ArrayBuffer>>();
   /** The kernel may know no segments, or not for this interface. */
   #works = true;
 
@@ -63,13 +63,15 @@ export class Segments {
   }
 
   #sendBytes(bytes: number, to: Target): boolean {
-    if (this.#to !== to) {
-      this.#address = socketAddress(to.address, to.port);
-      this.#to = to;
-    }
-    const { sendto } = this.#libc.symbols, length = BigInt(bytes);
-    const sent = sendto(this.#fd, this.#buffer, length, MSG_DONTWAIT, this.#address, ADDRESS_BYTES);
+    const { sendto } = this.#libc.symbols, length = BigInt(bytes), address = this.#addressOf(to);
+    const sent = sendto(this.#fd, this.#buffer, length, MSG_DONTWAIT, address, ADDRESS_BYTES);
     return sent === bytes;
+  }
+
+  #addressOf(to: Target): Uint8Array<ArrayBuffer> {
+    let address = this.#addresses.get(to);
+    if (!address) this.#addresses.set(to, address = socketAddress(to.address, to.port));
+    return address;
   }
 
   #setSize(size: number): boolean {

@@ -254,7 +254,8 @@ export class Source {
     const { pack, largestTpdu } = this.#options;
     if (payload.length > largestTpdu - DATA_BYTES) return this.#encodeFragment(payload);
     const count = pack ? packable(largestTpdu, (index) => this.#queue.at(index)?.length) : 1;
-    const payloads = Array.from({ length: count }, () => this.#shift());
+    const payloads: Uint8Array[] = [];
+    while (payloads.length < count) payloads.push(this.#shift());
     this.#options.counters.messages_sent += count;
     const { stream } = this.#options;
     const sqn = plus(this.#window.lead, 1), { trail } = this.#window;
