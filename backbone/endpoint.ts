@@ -13,6 +13,7 @@ import { gsiText, parseGsi } from "./pgm/gsi.ts";
 import { marksOf } from "./pgm/packet.ts";
 import { ReceiveMemory } from "./pgm/receive_memory.ts";
 import { LIMITS, PgmSession, type SessionEvent } from "./pgm/session.ts";
+import { Slabs } from "./pgm/slab.ts";
 import { addressText, isMulticast, parseAddress } from "./ipv4.ts";
 import type { BackboneOptions } from "./options.ts";
 import { Transmitter } from "./transmitter.ts";
@@ -72,6 +73,7 @@ class Endpoint implements Backbone {
   readonly #budget = new Budget(RATE);
   readonly #acknowledgements: Acknowledgements;
   readonly #memory: ReceiveMemory;
+  readonly #slabs = new Slabs();
   readonly #channels = new Map<Group, Channel>();
   readonly #transmitter: Transmitter;
   #closed: Promise<void> | undefined;
@@ -195,6 +197,7 @@ class Endpoint implements Backbone {
       counters: this.#counters,
       acknowledgements: this.#acknowledgements,
       memory: this.#memory,
+      allocate: this.#slabs.allocate,
       random,
       pack,
       credentials,

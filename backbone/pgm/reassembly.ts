@@ -5,6 +5,7 @@
  */
 import type { Fragment } from "./options.ts";
 import { unpack } from "./packing.ts";
+import type { Allocate } from "./slab.ts";
 
 /** What of a data packet matters to its receiver. */
 export interface Tpdu {
@@ -15,6 +16,7 @@ export interface Tpdu {
 
 export class Reassembler {
   readonly #largest: number;
+  readonly #allocate: Allocate;
   /** The message that is coming in, and how much of it is there. */
   #partial: { readonly first: number; readonly bytes: Uint8Array; filled: number } | undefined;
 
@@ -23,20 +25,25 @@ export class Reassembler {
     return this.#partial?.bytes.length ?? 0;
   }
 
-  /** @param largest the longest message taken, in bytes. */
-  constructor(largest: number) {
+  /**
+   * @param largest the longest message taken, in bytes.
+   * @param allocate gives what a packet brought its memory.
+   */
+  constructor(largest: number, allocate: Allocate) {
     this.#largest = largest;
+    this.#allocate = allocate;
   }
 
   /**
-   * Takes the next packet; hands on each message that it completes, in memory of its own.
-   * Those of one packet share a buffer. False: the packet, or the message it belongs to, is of no use.
+   * Takes the next packet; hands on each message that it completes, in bytes of its own. The short ones share buffers.
+   * False: the packet, or the message it belongs to, is of no use.
    */
   add({ payload, fragment, packed }: Tpdu, deliver: (message: Uint8Array) => void): boolean {
     if (fragment) return this.#addFragment(fragment, payload, deliver);
     const whole = this.interrupt();
     // One copy for all that a packet holds: an allocation costs more than what is copied.
-    const own = payload.slice();
+    const own = this.#allocate(payload.length);
+    own.set(payload);
     const payloads = packed ? unpack(own) : [own];
     payloads?.forEach(deliver);
     return whole && payloads !== undefined;

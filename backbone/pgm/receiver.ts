@@ -11,6 +11,7 @@ import { Reassembler } from "./reassembly.ts";
 import type { Holder } from "./receive_memory.ts";
 import { LARGEST_SPAN, ReceiveWindow } from "./receive_window.ts";
 import { RepairRequests, type RequestsOptions } from "./repair_requests.ts";
+import type { Allocate } from "./slab.ts";
 import { ahead, before, lengthOf, plus, type SqnRange } from "./serial.ts";
 import { Strays } from "./strays.ts";
 import { TIMING } from "./timing.ts";
@@ -26,6 +27,8 @@ export interface ReceiverOptions extends RequestsOptions {
   /** The most payload bytes held out of order. */
   readonly windowBytes: number;
   readonly largestMessage: number;
+  /** Memory for what packets bring. Shared by the sessions of a relay: most streams bring little. */
+  readonly allocate: Allocate;
   /** Our own GSI: a source that wants to be told how far we are names it. */
   readonly gsi: number;
   readonly counters: Counters;
@@ -74,7 +77,7 @@ export class Receiver implements Holder {
     this.#events = events;
     this.#heardMs = nowMs;
     this.#spmrMs = nowMs + options.random() * TIMING.spmrBackoffMs;
-    this.#reassembler = new Reassembler(options.largestMessage);
+    this.#reassembler = new Reassembler(options.largestMessage, options.allocate);
     this.#requests = new RepairRequests(options);
     this.#window = this.#newWindow(firstSqn);
   }

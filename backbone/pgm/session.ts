@@ -28,6 +28,7 @@ import {
   type Stream,
 } from "./packet.ts";
 import type { ReceiveMemory } from "./receive_memory.ts";
+import type { Allocate } from "./slab.ts";
 import { type Requester, Requesters } from "./requesters.ts";
 import type { SqnRange } from "./serial.ts";
 import { Source } from "./source.ts";
@@ -61,6 +62,8 @@ export interface SessionOptions {
   readonly acknowledgements: Acknowledgements;
   /** What is held for the order of others' streams. Shared as well. */
   readonly memory: ReceiveMemory;
+  /** Memory for what streams bring. Shared as well: most bring little. */
+  readonly allocate: Allocate;
   /** A random number, 0 ≤ n < 1. */
   readonly random: () => number;
   /** The first packet's sequence number; 0 if absent. Another one tests the wrap. */
@@ -71,7 +74,7 @@ export interface SessionOptions {
   readonly credentials?: Credentials | undefined;
 }
 
-/** What a session has to say. Payloads are buffers of their own. */
+/** What a session has to say. Payloads have bytes of their own. */
 export type SessionEvent =
   | { readonly type: "message"; readonly origin: string; readonly payload: Uint8Array }
   | { readonly type: "lost"; readonly origin: string; readonly range: SqnRange }

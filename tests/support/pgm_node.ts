@@ -9,6 +9,7 @@ import { Budget } from "../../backbone/pgm/budget.ts";
 import type { Ordinals } from "../../backbone/pgm/delivered.ts";
 import { newCounters } from "../../backbone/pgm/counters.ts";
 import { ReceiveMemory } from "../../backbone/pgm/receive_memory.ts";
+import { Slabs } from "../../backbone/pgm/slab.ts";
 import { LIMITS, PgmSession, type SessionEvent } from "../../backbone/pgm/session.ts";
 import { lengthOf } from "../../backbone/pgm/serial.ts";
 import type { Intake, SimulatedNetwork } from "./sim_network.ts";
@@ -66,6 +67,7 @@ export class PgmNode {
       counters: this.counters,
       acknowledgements: this.#acknowledgements,
       memory: this.#memory,
+      allocate: new Slabs().allocate,
       random,
       credentials: options.credentials,
       pack: options.pack ?? true,

@@ -5,6 +5,7 @@ import { gsiText, parseGsi } from "../../../backbone/pgm/gsi.ts";
 import { LARGEST_TPDU } from "../../../backbone/pgm/packet.ts";
 import { packable } from "../../../backbone/pgm/packing.ts";
 import { Reassembler } from "../../../backbone/pgm/reassembly.ts";
+import { Slabs } from "../../../backbone/pgm/slab.ts";
 import { LARGEST_SPAN, ReceiveWindow } from "../../../backbone/pgm/receive_window.ts";
 import { RepairRequests } from "../../../backbone/pgm/repair_requests.ts";
 import { RoundTrip } from "../../../backbone/pgm/round_trip.ts";
@@ -238,7 +239,7 @@ Deno.test("a full receive window takes only what lets it drain", () => {
 
 Deno.test("messages come out of fragments; a broken one harms no other", () => {
   const out: number[][] = [];
-  const reassembler = new Reassembler(100);
+  const reassembler = new Reassembler(100, new Slabs().allocate);
   const part = (first: number, offset: number, length: number, ...payload: number[]) =>
     reassembler.add(
       { ...tpdu(...payload), fragment: { first, offset, length } },

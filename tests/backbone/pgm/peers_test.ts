@@ -7,6 +7,7 @@ import { equal } from "node:assert/strict";
 import { newCounters } from "../../../backbone/pgm/counters.ts";
 import { Peers } from "../../../backbone/pgm/peers.ts";
 import { Receiver } from "../../../backbone/pgm/receiver.ts";
+import { Slabs } from "../../../backbone/pgm/slab.ts";
 import { TIMING } from "../../../backbone/pgm/timing.ts";
 
 const OPTIONS = {
@@ -16,6 +17,7 @@ const OPTIONS = {
   largestMessage: 1,
   gsi: 9,
   counters: newCounters(),
+  allocate: new Slabs().allocate,
 };
 
 /** Peers that have so many places, and newcomers that take one if they can; answers whether they could. */
