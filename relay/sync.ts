@@ -53,8 +53,8 @@ const SOON_MS = 250;
 /** Origins that were heard; relays of which this one knows nothing else, and forged ones, must not fill the memory. */
 const MAX_HEARD = 1024;
 
-/** Whole groups are pulled from one peer after the other, but nobody waits for one that brings nothing for so long. */
-const STALLED_MS = 500;
+/** Whole groups are pulled from one peer after the other, but nobody waits for one that brings nothing, or little at a time. */
+const PATIENCE = { stalledMs: 500, longestMs: 5000 };
 
 /** Of one slot: the pull under way, and the one that begins after it. */
 interface SlotPull {
@@ -77,7 +77,7 @@ export class Sync {
 
   constructor(options: SyncOptions) {
     this.#options = options;
-    this.#turns = new Turns(options.clock, STALLED_MS);
+    this.#turns = new Turns(options.clock, PATIENCE);
   }
 
   /** Since the start: pulls begun and failed, and the messages that came. */

@@ -6,17 +6,24 @@
 import type { Clock } from "../backbone/clock.ts";
 import { within } from "./within.ts";
 
-/** A queue for work. Who waits goes ahead when the work under way has not come on for a while. */
+/** How long who has yet to begin waits for the work before. */
+export interface Patience {
+  /** While that stands still. */
+  readonly stalledMs: number;
+  /** In all: it may come on by very little. */
+  readonly longestMs: number;
+}
+
+/** A queue for work. Who waits goes ahead when its patience with the work before is over. */
 export class Turns {
   readonly #clock: Clock;
-  readonly #stalledMs: number;
+  readonly #patience: Patience;
   #last: Promise<unknown> = Promise.resolve();
   #cameOnMs = -Infinity;
 
-  /** @param stalledMs how long work may stand still before the next begins. */
-  constructor(clock: Clock, stalledMs: number) {
+  constructor(clock: Clock, patience: Patience) {
     this.#clock = clock;
-    this.#stalledMs = stalledMs;
+    this.#patience = patience;
   }
 
   /** The work under way comes on. */
@@ -32,9 +39,11 @@ export class Turns {
   }
 
   async #isDone(before: Promise<unknown>): Promise<void> {
-    const done = before.then(() => true);
-    while (!await within(this.#clock, this.#stalledMs, done)) {
-      if (this.#clock.nowMs() - this.#cameOnMs >= this.#stalledMs) return;
+    const { stalledMs, longestMs } = this.#patience, clock = this.#clock;
+    const done = before.then(() => true), untilMs = clock.nowMs() + longestMs;
+    while (!await within(clock, stalledMs, done)) {
+      const nowMs = clock.nowMs();
+      if (nowMs - this.#cameOnMs >= stalledMs || nowMs >= untilMs) return;
     }
   }
 }

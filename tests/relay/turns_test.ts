@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { Turns } from "../../relay/turns.ts";
 import { VirtualClock } from "../support/virtual_clock.ts";
 
-const STALLED_MS = 100;
+const STALLED_MS = 100, LONGEST_MS = 1000;
 
 function setUp() {
-  const clock = new VirtualClock(), turns = new Turns(clock, STALLED_MS), begun: number[] = [];
+  const clock = new VirtualClock(), begun: number[] = [];
+  const turns = new Turns(clock, { stalledMs: STALLED_MS, longestMs: LONGEST_MS });
   const ends = [1, 2, 3].map((n) => {
     const { promise, resolve } = Promise.withResolvers<void>();
     void turns.take(() => {
@@ -42,5 +43,20 @@ Deno.test("who comes on is waited for, who does not is not", async () => {
   assert.deepEqual(begun, [1]);
   await pass(STALLED_MS);
   await pass(STALLED_MS);
+  assert.deepEqual(begun, [1, 2, 3]);
+});
+
+Deno.test("who comes on for ever is not waited for as long", async () => {
+  const { turns, begun, pass } = setUp();
+  const step = 0.9 * STALLED_MS;
+  for (let ms = 0; ms < LONGEST_MS - STALLED_MS; ms += step) {
+    turns.comesOn();
+    await pass(step);
+  }
+  assert.deepEqual(begun, [1]);
+  for (let n = 0; n < 3; n++) {
+    turns.comesOn();
+    await pass(step);
+  }
   assert.deepEqual(begun, [1, 2, 3]);
 });
