@@ -27,7 +27,8 @@ export class SpmSchedule {
   #lastMs = -Infinity;
   #sqn = 0;
   #greetings = GREETINGS;
-  #goodbyes = 0;
+  /** Goodbyes still to be said; undefined while the source stays. */
+  #goodbyes: number | undefined;
 
   /** When the next SPM is due. */
   get dueMs(): number {
@@ -49,8 +50,8 @@ export class SpmSchedule {
 
   /** Data was sent. The next heartbeat follows shortly, and is not put off beyond the ambient interval by more of it. */
   dataSent(nowMs: number): void {
-    // A goodbye in progress keeps its pace.
-    if (this.#goodbyes > 0) return;
+    // Goodbyes keep their pace, and nothing but an answer follows them.
+    if (this.#goodbyes !== undefined) return;
     this.#heartbeatMs = longer(TIMING.heartbeatFirstMs);
     this.#dueMs = Math.min(nowMs + TIMING.heartbeatFirstMs, this.#lastMs + this.#ambientMs);
   }
@@ -64,17 +65,17 @@ export class SpmSchedule {
 
   /** The one that is due: its sequence number, and whether it is a goodbye. */
   next(nowMs: number): { readonly sqn: number; readonly fin: boolean } {
-    const sqn = this.#sqn, fin = this.#goodbyes > 0;
+    const sqn = this.#sqn, fin = this.#goodbyes !== undefined;
     this.#sqn = plus(sqn, 1);
     this.#lastMs = nowMs;
     this.#hastenedMs = Infinity;
     this.#ambientMs = longer(this.#ambientMs);
-    if (fin) {
-      this.#goodbyes--;
+    if (this.#goodbyes !== undefined) {
+      this.#goodbyes = Math.max(0, this.#goodbyes - 1);
       this.#heartbeatMs = TIMING.spmrHoldMs;
     }
     if (this.#greetings > 0) this.#greetings--;
-    this.#dueMs = this.#followingMs(nowMs, fin);
+    this.#dueMs = this.#followingMs(nowMs);
     this.#heartbeatMs = longer(this.#heartbeatMs);
     return { sqn, fin };
   }
@@ -83,8 +84,8 @@ export class SpmSchedule {
     return this.#lastMs > -Infinity;
   }
 
-  #followingMs(nowMs: number, fin: boolean): number {
-    if (fin && this.#goodbyes === 0) return Infinity;
+  #followingMs(nowMs: number): number {
+    if (this.#goodbyes === 0) return Infinity;
     return this.#greetings > 0 ? nowMs : nowMs + this.#heartbeatMs;
   }
 }
