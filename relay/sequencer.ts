@@ -113,11 +113,12 @@ export class Sequencer {
    * @throws {GroundwaveError} `unavailable` if it is none, or could not act in time: nothing was published.
    */
   answer(draft: Draft): Promise<Published> {
-    const { publisher, clock, self } = this.#options;
-    const sequencers = this.#sequencers(slotOf(draft.channel));
+    const { publisher, clock, self } = this.#options, slot = slotOf(draft.channel);
+    const sequencers = this.#sequencers(slot);
     if (!sequencers.includes(self)) return Promise.reject(unavailable());
-    // After the last nobody is asked.
-    const inMs = sequencers.at(-1) === self ? ANSWER_MS : PLACE_MS;
+    // It has to look for what others did, and after the last nobody is asked.
+    const isLast = this.#isSuccessor(slot) && sequencers.at(-1) === self;
+    const inMs = isLast ? ANSWER_MS : PLACE_MS;
     const leveled = { ...draft, ack: publisher.levelOf(draft.ack) };
     return this.#sequence(leveled, clock.nowMs() + inMs);
   }

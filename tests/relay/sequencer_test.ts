@@ -218,6 +218,8 @@ Deno.test("a custodian that has to look for what is answered gives no place once
     const world = new World();
     if (isDeaf) world.deaf.add(B);
     world.lookMs.set(B, 2000).set(C, 100);
+    // It has not heard yet that there is another.
+    world.views.set(B, [B]);
     const after = {
       slots: new Map([[slotOf("a"), new Map([["gone____", 7]])]]),
       asOfMs: undefined,
