@@ -74,13 +74,19 @@ function levels({ levels }: ClusterFigures): string[] {
 function growth({ growth }: ClusterFigures): string[] {
   const cell = (value: number | null, digits: number) => value?.toFixed(digits) ?? "";
   return [
-    line("at the publisher, per message", "user CPU, µs", "packets out", "packets in", "grown"),
+    line(
+      "at the publisher, per message, by nodes",
+      "user CPU, µs",
+      "packets out",
+      "packets in",
+      "grown",
+    ),
     ...growth.map((row) => {
-      const { relays, per_s, user_cpu_us, sent_packets, received_packets } = row;
-      const first = growth.find((other) => other.per_s === per_s);
+      const { relays, ack, per_s, user_cpu_us, sent_packets, received_packets } = row;
+      const first = growth.find((other) => other.per_s === per_s && other.ack === ack);
       const rate = per_s === null ? "as fast as it goes" : `${per_s} a second`;
       return line(
-        `${rate}, ${relays} more ${relays === 1 ? "node" : "nodes"}`,
+        `${ack}, ${rate}, ${relays} more`,
         cell(user_cpu_us, 0),
         cell(sent_packets, 2),
         cell(received_packets, 2),

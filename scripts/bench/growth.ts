@@ -4,6 +4,7 @@
  * @module
  */
 import { freeGroupPort, type ServerProcess } from "../../tests/support/node_process.ts";
+import type { AckLevel } from "../../relay/protocol/upstream.ts";
 import type { Place } from "../../tests/interop/peers.ts";
 import { shell } from "../lan/shell.ts";
 import type { Host } from "../lan/host.ts";
@@ -12,6 +13,7 @@ import { Publisher } from "./raw_http.ts";
 import { openSocket, type RawSocket } from "./raw_socket.ts";
 
 interface Load {
+  readonly ack: AckLevel;
   /** Messages a second; Infinity: as fast as it goes. */
   readonly perS: number;
   readonly messages: number;
@@ -19,10 +21,12 @@ interface Load {
 
 /** Where processors are short, messages share packets, however many relays hear them: the lowest rate tells most. */
 const LOADS: readonly Load[] = [
-  { perS: 250, messages: 2000 },
-  { perS: 1000, messages: 4000 },
-  { perS: 4000, messages: 12_000 },
-  { perS: Infinity, messages: 30_000 },
+  { ack: "accepted", perS: 250, messages: 2000 },
+  { ack: "accepted", perS: 1000, messages: 4000 },
+  { ack: "accepted", perS: 4000, messages: 12_000 },
+  { ack: "accepted", perS: Infinity, messages: 30_000 },
+  { ack: "replicated", perS: 250, messages: 2000 },
+  { ack: "replicated", perS: 1000, messages: 4000 },
 ];
 const BYTES = 128;
 /** Spread over the groups, so that every relay keeps some of them. */
@@ -36,6 +40,8 @@ const TICK_US = 10_000;
 export interface Growth {
   /** Relays that hear it. */
   readonly relays: number;
+  /** What its publishers wait for. */
+  readonly ack: AckLevel;
   /** Messages a second; null: as fast as it goes. */
   readonly per_s: number | null;
   readonly user_cpu_us: number;
@@ -60,7 +66,8 @@ export async function growth(places: readonly Place[], relays: number): Promise<
       const before = costs(publisher.pid, first);
       await publishAll(publisher.url, load);
       const each = perMessage(before, costs(publisher.pid, first), load.messages);
-      rows.push({ relays, per_s: Number.isFinite(load.perS) ? load.perS : null, ...each });
+      const { ack, perS } = load;
+      rows.push({ relays, ack, per_s: Number.isFinite(perS) ? perS : null, ...each });
     }
     return rows;
   } finally {
@@ -74,10 +81,10 @@ function hear(node: string): Promise<RawSocket> {
   return openSocket(new URL(`${reach(node)}/ws?${query}`), () => {});
 }
 
-async function publishAll(node: string, { perS, messages }: Load): Promise<void> {
+async function publishAll(node: string, { ack, perS, messages }: Load): Promise<void> {
   const publishers = await Promise.all(
     CHANNELS.map((channel) =>
-      Publisher.open(new URL(`${reach(node)}/publish/${channel}?ack=accepted`))
+      Publisher.open(new URL(`${reach(node)}/publish/${channel}?ack=${ack}`))
     ),
   );
   const startMs = performance.now(), body = "x".repeat(BYTES);
@@ -123,7 +130,7 @@ function perMessage(
   before: Costs,
   after: Costs,
   messages: number,
-): Omit<Growth, "relays" | "per_s"> {
+): Omit<Growth, "relays" | "ack" | "per_s"> {
   const each = (from: number, to: number) => (to - from) / messages;
   return {
     user_cpu_us: each(before.userTicks, after.userTicks) * TICK_US,

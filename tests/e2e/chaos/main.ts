@@ -121,6 +121,8 @@ async function settle(scene: Scene): Promise<void> {
   ledger.endMs = nowMs();
   for (const subscriber of subscribers) subscriber.end();
   for (const node of nodes) {
+    await node.isWhole(nodes.length);
+    ledger.fetches.push({ node: node.name, messages: node.fetched });
     for (const channel of CHANNELS) {
       const { ids, cursor } = await node.history(channel);
       const vector = parseCursor(cursor).slots.get(slotOf(channel)) ?? new Map();
