@@ -45,7 +45,7 @@ const PULL_WAIT_MS = 2000;
 const HOLD_ASK_MS = 100;
 const HOLD_RETRY_MS = 500;
 
-/** Where a peer did not answer, asking again so soon would only make the next one wait as long. */
+/** Whoever did not answer is not asked for a slot again before: the next one would only wait as long. */
 const UNANSWERED_MS = 2000;
 /** For a publisher that states what it answers: those behind it wait too. */
 const SOON_MS = 250;
@@ -66,6 +66,8 @@ interface SlotPull {
 export class Sync {
   readonly #options: SyncOptions;
   readonly #slotPulls = new Map<number, SlotPull>();
+  /** Peers that did not answer a moment ago. */
+  readonly #silent = new Set<Origin>();
   readonly #holds = new Set<number>();
   /** When the origins of held messages were heard themselves, in or out of view. */
   readonly #heardMs = new Map<Origin, number>();
@@ -103,14 +105,11 @@ export class Sync {
   slot(slot: number): Promise<boolean> {
     const running = this.#slotPulls.get(slot);
     if (running) {
-      return running.next ??= running.done.then((answered) => answered && this.slot(slot));
+      return running.next ??= running.done.then(() => this.slot(slot));
     }
     const done = this.#pullSlot(slot);
     this.#slotPulls.set(slot, { done });
-    void done.then((answered) => {
-      if (answered) this.#slotPulls.delete(slot);
-      else this.#after(UNANSWERED_MS, () => this.#slotPulls.delete(slot));
-    });
+    void done.then(() => this.#slotPulls.delete(slot));
     return done;
   }
 
@@ -151,10 +150,19 @@ export class Sync {
 
   async #pullSlot(slot: number): Promise<boolean> {
     await this.#options.settled;
-    const pull = { groups: [], slots: this.#places([slot]) };
-    const answers = this.#options.peers().map((peer) => this.#ask(peer, pull));
-    const all = await within(this.#options.clock, PULL_WAIT_MS, Promise.all(answers));
-    return all?.every((answered) => answered) ?? false;
+    const pull = { groups: [], slots: this.#places([slot]) }, peers = this.#options.peers();
+    const sound = peers.filter(({ origin }) => !this.#silent.has(origin));
+    const answers = await Promise.all(sound.map((peer) => this.#askSoon(peer, pull)));
+    return sound.length === peers.length && answers.every((answered) => answered);
+  }
+
+  /** Waits for the answer, but not for ever; who gave none is not waited for again soon. */
+  async #askSoon(peer: Announcement, pull: PullRequest): Promise<boolean> {
+    const { origin } = peer;
+    if (await within(this.#options.clock, PULL_WAIT_MS, this.#ask(peer, pull))) return true;
+    this.#silent.add(origin);
+    this.#after(UNANSWERED_MS, () => this.#silent.delete(origin));
+    return false;
   }
 
   /** What every peer in view has said it lacks need not be waited for any longer (DESIGN "append"). */

@@ -197,6 +197,20 @@ Deno.test("nobody is asked before it is known who is there", async () => {
   assert.deepEqual([asked.length, done], [2, 2]);
 });
 
+Deno.test("who did not answer is not waited for again soon, who did is asked", async () => {
+  const { clock, sync, asked } = setUp({ one: silent, other: empty });
+  void sync.slot(SLOT);
+  await pass(clock, 2100);
+  assert.equal(asked.length, 2);
+  assert.equal(await sync.slot(SLOT), false, "not everybody has answered");
+  assert.equal(asked.length, 3);
+  await pass(clock, 2100);
+  void sync.slot(SLOT);
+  await pass(clock, 50);
+  assert.equal(asked.length, 5);
+  sync.close();
+});
+
 Deno.test("a publisher waits for a silent peer a quarter of a second, and the next not at all", async () => {
   const { clock, sync, asked } = setUp({ one: silent });
   let waited = false;
