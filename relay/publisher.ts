@@ -144,8 +144,10 @@ export class Publisher {
     stated: Vector | undefined,
     earlier: Promise<unknown> | undefined,
   ): Promise<boolean> {
+    // Those that wait look together, or each would add its look to the wait of those behind it.
+    const looked = !stated || this.#followed.look(slot, stated);
     await earlier;
-    return !stated || await this.#followed.look(slot, stated);
+    return await looked;
   }
 
   #send(

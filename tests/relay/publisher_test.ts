@@ -168,6 +168,24 @@ Deno.test("publishes of a slot keep their order while the first waits for what i
   assert.deepEqual(sent, ["elsewhere", "answer", "next", "same slot"]);
 });
 
+Deno.test("publishes that wait in one slot look together for what they answer", async () => {
+  let looks = 0;
+  const looked = Promise.withResolvers<boolean>();
+  const { publisher, sent } = setUp(() => {
+    looks += 1;
+    return looked.promise;
+  });
+  const answers = [1, 2, 3].map((seq) => ({
+    ...{ channel: "a", data: String(seq) },
+    after: { slots: new Map([[SLOT, new Map([[A, seq]])]]), asOfMs: undefined },
+  }));
+  const published = publisher.publishAll(answers);
+  assert.equal(looks, 3, "all at once: whoever looks makes one of them");
+  looked.resolve(true);
+  await published;
+  assert.deepEqual(sent, ["1", "2", "3"]);
+});
+
 Deno.test("a stated position is cut to what exists, unless a relay that may know of it has not answered", async () => {
   const pulled = { complete: true };
   const { publisher, logs, messages } = setUp(() => Promise.resolve(pulled.complete));
