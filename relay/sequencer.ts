@@ -6,9 +6,7 @@
  * @module
  */
 import type { Group } from "../backbone/backbone.ts";
-import type { Clock } from "../backbone/clock.ts";
 import type { GroupTable } from "../backbone/registry/group_table.ts";
-import type { Logs } from "./logs.ts";
 import { GroundwaveError } from "./protocol/errors.ts";
 import type { Stored } from "./protocol/log/timeline.ts";
 import { type Message, messageId, type Origin } from "./protocol/message.ts";
@@ -20,25 +18,20 @@ import {
   outcomeOf,
   type Published,
 } from "./protocol/upstream.ts";
+import { KeyedPlaces, type KeyedPlacesOptions, unavailable } from "./keyed_places.ts";
 import type { Publisher } from "./publisher.ts";
-import type { Held, Replication } from "./replication.ts";
+import type { Replication } from "./replication.ts";
 import { pause, within } from "./within.ts";
 
-export interface SequencerOptions {
-  readonly clock: Clock;
+export interface SequencerOptions extends KeyedPlacesOptions {
   readonly self: Origin;
   readonly table: GroupTable;
-  readonly logs: Logs;
   readonly publisher: Pick<Publisher, "publish" | "publishAll" | "place" | "levelOf">;
   readonly replication: Pick<Replication, "sentBefore">;
   /** Resolves when the others have been found: before, nobody in view does not mean that there is nobody. */
   readonly settled: Promise<void>;
   /** The ready custodians of a group now, best first; this relay may be among them. */
   readonly ready: (group: Group) => readonly Origin[];
-  /** This relay stood still until a moment ago; never for long, and never if it is alone. */
-  readonly stoodStill: () => boolean;
-  /** Brings a slot up to what the relays in view hold. */
-  readonly pull: (slot: number) => Promise<unknown>;
   /** Has another relay sequence a draft. Rejects with what it answered, or with another error if it did not answer. */
   readonly ask: (sequencer: Origin, draft: Draft) => Promise<Published>;
 }
@@ -69,22 +62,14 @@ const LOOK_MS = 100;
 /** Drafts that other relays have not answered yet; a publisher is refused beyond. */
 const MAX_ASKED = 4096;
 
-/** Until when a key may be given a place: the soonest of what those who wait for it want. */
-interface Limit {
-  untilMs: number;
-}
-
-/** Whoever wants to know what became of a message asks for it; a publisher that has gone does not. */
-const NOBODY: Held = { resolve: () => {}, reject: () => {} };
-
 export class Sequencer {
   readonly #options: SequencerOptions;
-  /** By channel and key, publishes on their way into the log. */
-  readonly #placing = new Map<string, { limit: Limit; stored: Promise<Stored> }>();
+  readonly #places: KeyedPlaces;
   #asked = 0;
 
   constructor(options: SequencerOptions) {
     this.#options = options;
+    this.#places = new KeyedPlaces(options);
   }
 
   /** Publishes, here or at the relay that sequences; see `Upstream.publish`. */
@@ -195,59 +180,21 @@ export class Sequencer {
     return isAnother || table.groupsOf(slot).length > 1;
   }
 
-  /** Gives a draft its place as the one relay that does, if it has not got it before `untilMs`. */
+  /** Gives a draft its place as the one relay that does; one with a key gets it before `untilMs` or not at all. */
   async #sequence(draft: Leveled, untilMs = Infinity): Promise<Published> {
-    const { publisher, pull } = this.#options, slot = slotOf(draft.channel);
-    if (this.#isSuccessor(slot)) await pull(slot);
-    if (draft.key === undefined) return publisher.publish(draft);
-    const stored = await this.#placeOnce(draft, draft.key, untilMs);
+    const { publisher, pull } = this.#options, { key } = draft, slot = slotOf(draft.channel);
+    const looks = this.#isSuccessor(slot);
+    if (key === undefined) {
+      if (looks) await pull(slot);
+      return publisher.publish(draft);
+    }
+    const stored = await this.#places.once({ ...draft, key }, untilMs, looks);
     const { message } = stored;
     if (!isSame(message, draft)) {
       throw new GroundwaveError("key_conflict", "the key was used with other data");
     }
     if (draft.ack !== "accepted") await this.#replicated(stored);
     return { id: messageId(message), channel: draft.channel, ack: draft.ack };
-  }
-
-  /** The message of a key: the one that is there or on its way, else this draft's. */
-  async #placeOnce(draft: Leveled, key: string, untilMs: number): Promise<Stored> {
-    // No channel has a control character: names cannot run into one another.
-    const { channel } = draft, name = `${channel}\0${key}`;
-    const placing = this.#placing.get(name);
-    if (placing) {
-      placing.limit.untilMs = Math.min(placing.limit.untilMs, untilMs);
-      return placing.stored;
-    }
-    const known = this.#keyed(channel, key);
-    if (known) return known;
-    const limit = { untilMs }, stored = this.#place(draft, key, limit);
-    this.#placing.set(name, { limit, stored });
-    try {
-      return await stored;
-    } finally {
-      this.#placing.delete(name);
-    }
-  }
-
-  /** The message may have to wait for what it answers: another relay may have acted by then. */
-  async #place(draft: Leveled, key: string, limit: Limit): Promise<Stored> {
-    const { publisher, clock } = this.#options;
-    let stored: Stored | undefined;
-    const check = () => {
-      stored = this.#keyed(draft.channel, key);
-      if (stored || clock.nowMs() > limit.untilMs) throw unavailable();
-    };
-    try {
-      const message = await publisher.place(draft, draft.ack, NOBODY, check);
-      return { message, atMs: clock.nowMs() };
-    } catch (error) {
-      if (stored) return stored;
-      throw error;
-    }
-  }
-
-  #keyed(channel: string, key: string): Stored | undefined {
-    return this.#options.logs.peek(slotOf(channel))?.keyed(channel, key);
   }
 
   /** Resolves when a ready custodian other than the message's origin holds it. */
@@ -295,12 +242,6 @@ function unanswered(): GroundwaveError {
 
 function tooMany(): GroundwaveError {
   return new GroundwaveError("window_full", "too many publishes wait for their sequencer", {
-    retryAfterS: 1,
-  });
-}
-
-function unavailable(): GroundwaveError {
-  return new GroundwaveError("unavailable", "no custodian is ready; nothing was published", {
     retryAfterS: 1,
   });
 }
