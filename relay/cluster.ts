@@ -16,6 +16,7 @@ import type { CustodyView } from "./machines/custody.ts";
 import { MEMBERSHIP_TIMERS, type Peer, type Unreachable } from "./machines/membership.ts";
 import type { Sight } from "./machines/staleness.ts";
 import { Pace } from "./pace.ts";
+import { LOOK_MS, Standstill } from "./machines/standstill.ts";
 import type { Peers } from "./peers.ts";
 import type { Digest } from "./protocol/frames.ts";
 import type { Origin } from "./protocol/message.ts";
@@ -63,11 +64,6 @@ const HAND_OVER_STEP_MS = 50;
 /** A peer that does not hear us, or is not heard, is in touch while exchanges with it succeed: a little more than a round. */
 const OUT_OF_TOUCH_MS = 2500;
 
-/** {@link Cluster.follow} is due with each announcement. A relay that misses that stood still. */
-const STOOD_STILL_MS = 1.5 * MEMBERSHIP_TIMERS.announceMs;
-/** So long after it goes on, what it missed may not have come yet, nor have others heard of it again. */
-const WAKING_MS = 3 * MEMBERSHIP_TIMERS.announceMs;
-
 /** One relay's part in the cluster. */
 export class Cluster {
   readonly exchanges: Exchanges;
@@ -78,14 +74,16 @@ export class Cluster {
   /** When each peer in view was last known to hear us and be heard, or showed what it holds. */
   readonly #touchMs = new Map<Origin, number>();
   readonly #mutual = new Set<Origin>();
+  readonly #standstill: Standstill;
   #members = "";
   #started = false;
-  #followedMs = Infinity;
-  #wokeMs = -Infinity;
+  #cancelLook = () => {};
 
   constructor(options: ClusterOptions) {
     const { backbone, groups, peers, sync, table, view } = options;
     this.#options = options;
+    this.#standstill = new Standstill(options.clock.nowMs());
+    this.#lookOn();
     this.#pace = new Pace(backbone, table.count);
     this.exchanges = new Exchanges({
       ...options,
@@ -136,8 +134,7 @@ export class Cluster {
   /** It stood still until a moment ago, as a stopped process or machine does: others may have acted in its place. */
   get stoodStill(): boolean {
     const { clock, view } = this.#options, nowMs = clock.nowMs();
-    if (view.peers.length === 0) return false;
-    return nowMs - this.#followedMs >= STOOD_STILL_MS || nowMs - this.#wokeMs < WAKING_MS;
+    return view.peers.length > 0 && this.#standstill.isRecent(nowMs);
   }
 
   /** Whether a slot is heard and what it missed before is still being fetched. */
@@ -148,9 +145,7 @@ export class Cluster {
 
   /** The view, or what somebody in it says, may have changed. To be called a few times a second. */
   follow(): void {
-    const { view, clock } = this.#options, nowMs = clock.nowMs();
-    if (nowMs - this.#followedMs >= STOOD_STILL_MS) this.#wokeMs = nowMs;
-    this.#followedMs = nowMs;
+    const { view } = this.#options;
     if (!view.isSettled) return;
     this.#custodian.follow(view.peers);
     this.#tag();
@@ -196,7 +191,15 @@ export class Cluster {
   }
 
   close(): void {
+    this.#cancelLook();
     this.exchanges.close();
+  }
+
+  /** Looks at the clock from now on. */
+  #lookOn(): void {
+    const { clock } = this.#options;
+    this.#standstill.look(clock.nowMs());
+    this.#cancelLook = clock.after(LOOK_MS, () => this.#lookOn());
   }
 
   /** Whom this relay sees, and whom it hears but is out of touch with: a cut may go one way. */
