@@ -157,6 +157,7 @@ export class NaiveLog {
         this.#lostAhead.add(at(origin, s));
       }
     }
+    this.#skipExpired(nowMs);
     this.#settle(nowMs);
     for (const { message, ageMs, unmet } of [...answer.messages, ...answer.held]) {
       this.append(message, nowMs, ageMs, unmet);
@@ -211,6 +212,15 @@ export class NaiveLog {
       const origins = new Set([...ahead, ...this.#waiting.map(({ message }) => message.origin)]);
       for (const origin of [...origins].sort()) {
         if (this.#settleOrigin(origin, nowMs, Infinity)) moved = true;
+      }
+    }
+  }
+
+  #skipExpired(nowMs: number): void {
+    for (const origin of new Set([...this.#expiredAhead].map((key) => key.slice(0, 8)))) {
+      for (let seq; this.#expiredAhead.has(at(origin, seq = this.seqOf(origin) + 1));) {
+        if (this.#isWaiting(origin, seq)) break;
+        this.#push("pass", origin, seq, nowMs);
       }
     }
   }

@@ -58,3 +58,8 @@ export function holesOf(answer: CatchUp, vector: Vector): Range[] {
   for (const { origin, from, to } of answer.beyond) holes.delete(origin, from, to);
   return [...holes.ranges()];
 }
+
+/** The origins of an answer as its relay heard of them last: in this order cursors name them, and give them up. */
+export function longestIdleFirst({ end, idleMs }: CatchUp): Origin[] {
+  return [...end.keys()].sort((a, b) => (idleMs.get(b) ?? 0) - (idleMs.get(a) ?? 0));
+}

@@ -122,6 +122,13 @@ export class Holds {
     return lost && { kind: "lost", to: Math.min(lost.to, limit) };
   }
 
+  /** How far an origin's next places are gone at every peer; undefined if its next is not. */
+  expiredTo(origin: Origin, vector: Vector): Seq | undefined {
+    const seq = (vector.get(origin) ?? 0) + 1, first = this.#held.get(origin)?.[0]?.message.seq;
+    const span = first === seq ? undefined : this.#expired.of(origin)?.spanAt(seq);
+    return span && Math.min(span.to, (first ?? Infinity) - 1);
+  }
+
   /** The vector has reached `seq`: what was known up to there is history. */
   passed(origin: Origin, seq: Seq): void {
     this.#expired.delete(origin, 0, seq);

@@ -8,7 +8,7 @@
 import type { Message, Origin, Range, Seq, Vector } from "../message.ts";
 import { covers } from "../vector.ts";
 import { aside, catchUp, messagesAbove, outline, type Told } from "./answer.ts";
-import { type CatchUp, holesOf, type Standing } from "./catch_up.ts";
+import { type CatchUp, holesOf, longestIdleFirst, type Standing } from "./catch_up.ts";
 import { History } from "./history.ts";
 import { type Hold, Holds } from "./holds.ts";
 import type { Appended, LogOptions, OpenOptions } from "./options.ts";
@@ -191,6 +191,7 @@ export class SlotLog {
     for (const { origin, from, to } of answer.lost) {
       this.#holds.setLost({ origin, from: Math.max(from, this.#history.seqOf(origin) + 1), to });
     }
+    this.#skipExpired(longestIdleFirst(answer));
     this.#settle(nowMs);
     for (const { message, ageMs, unmet } of answer.messages) {
       this.append(message, nowMs, ageMs, unmet);
@@ -233,6 +234,17 @@ export class SlotLog {
   #deliver(message: Message, atMs: number): void {
     this.#history.deliver(message, atMs);
     this.#holds.passed(message.origin, message.seq);
+  }
+
+  /** Passes what every peer has dropped. */
+  #skipExpired(origins: readonly Origin[]): void {
+    const history = this.#history;
+    for (const origin of origins) {
+      for (let to; (to = this.#holds.expiredTo(origin, history.vector)) !== undefined;) {
+        history.skip(origin, to);
+        this.#holds.passed(origin, to);
+      }
+    }
   }
 
   /** Delivers and passes what has become possible. */

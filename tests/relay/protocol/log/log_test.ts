@@ -245,3 +245,14 @@ Deno.test("messages that wait for very many positions together do not wait: all 
   log.append(message(B, 1, "a", after(101)), HOLD_MS);
   assert.equal(log.missing().length, many, "what waits no longer counts no longer");
 });
+
+Deno.test("a log that joins names origins as others heard of them: those long gone first, whom a cursor gives up first", () => {
+  const peer = newLog(A, { maxCount: 1 }), joining = newLog("relayEEE");
+  for (const [at, origin] of [D, B, C].entries()) appendAll(peer, origin, 1, 2, 1000 * at);
+  assert.ok(pull(joining, peer, 5000));
+  const { places } = follow(joining, "live", { nowMs: 5000 });
+  joining.append(message(D, 3), 5000);
+  for (const named of [joining.vector, places[0] ?? new Map()]) {
+    assert.deepEqual([...named.keys()].filter((origin) => [B, C, D].includes(origin)), [D, B, C]);
+  }
+});
