@@ -14,6 +14,7 @@ import type { SlotLog } from "./protocol/log/log.ts";
 import { RangeSets } from "./protocol/log/range_set.ts";
 import type { Stored } from "./protocol/log/timeline.ts";
 import type { Origin, Range, Seq, Vector } from "./protocol/message.ts";
+import { NOWHERE } from "./protocol/vector.ts";
 
 /** What of a slot is to be written. */
 export interface Scope {
@@ -40,8 +41,6 @@ interface Copy {
   /** What the log had marked as lost when the copy was written: it may still come. */
   lost: readonly Range[];
 }
-
-const NOWHERE: Vector = new Map();
 
 export class ArchiveCopies {
   readonly #copies = new Map<number, Copy>();

@@ -13,7 +13,7 @@ import type { CustodyView } from "./machines/custody.ts";
 import type { Peer } from "./machines/membership.ts";
 import type { Announcement } from "./protocol/announcement.ts";
 import type { Digest, DigestEntry } from "./protocol/frames.ts";
-import { NOWHERE, type Standing } from "./protocol/log/catch_up.ts";
+import { FROM_NOWHERE, type Standing } from "./protocol/log/catch_up.ts";
 import type { Origin, Vector } from "./protocol/message.ts";
 import { within } from "./within.ts";
 
@@ -264,7 +264,7 @@ export function holdingsOf(logs: Logs, table: Pick<GroupTable, "groupOf">): Hold
     pullFrom({ slot, vector, lost }) {
       const log = logs.peek(slot);
       if (log) return log.pullFrom(vector, lost);
-      return stands(vector) ? NOWHERE : undefined;
+      return stands(vector) ? FROM_NOWHERE : undefined;
     },
   };
 }

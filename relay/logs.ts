@@ -6,6 +6,7 @@
 import type { Clock } from "../backbone/clock.ts";
 import { type LogOptions, SlotLog } from "./protocol/log/log.ts";
 import type { Message, Vector } from "./protocol/message.ts";
+import { NOWHERE } from "./protocol/vector.ts";
 
 export interface LogsOptions {
   readonly clock: Clock;
@@ -27,8 +28,6 @@ const JOIN_QUANTA = 3;
 const FREE_TO = 7 / 8;
 /** At each look all of the oldest part of the whole time that is held goes, in whatever slot it is. */
 const FREE_STEP = 1 / 32;
-
-const NOWHERE: Vector = new Map();
 
 interface Slot {
   readonly log: SlotLog;

@@ -21,7 +21,7 @@ import type {
   Request,
   TableFrame,
 } from "./protocol/frames.ts";
-import { type AgedMessage, NOWHERE } from "./protocol/log/catch_up.ts";
+import { type AgedMessage, FROM_NOWHERE } from "./protocol/log/catch_up.ts";
 import type { Origin } from "./protocol/message.ts";
 import { SessionError } from "./protocol/session_error.ts";
 import type { Draft, Published } from "./protocol/upstream.ts";
@@ -177,7 +177,7 @@ class ServedSession {
   ): Generator<CatchUpFrame | PullDone, void> {
     const { logs, clock } = this.#options, { id } = done;
     for (const slot of numbers) {
-      const catchUp = logs.peek(slot)?.catchUp(starts.get(slot) ?? NOWHERE, clock.nowMs());
+      const catchUp = logs.peek(slot)?.catchUp(starts.get(slot) ?? FROM_NOWHERE, clock.nowMs());
       if (catchUp) yield { type: "catch_up", id, catchUp };
     }
     yield done;

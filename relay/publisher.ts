@@ -14,7 +14,7 @@ import { GroundwaveError } from "./protocol/errors.ts";
 import type { Message, Vector } from "./protocol/message.ts";
 import { slotOf } from "./protocol/slot.ts";
 import type { AckLevel, Draft, Outcome, Published } from "./protocol/upstream.ts";
-import { mergeVectors } from "./protocol/vector.ts";
+import { mergeVectors, NOWHERE } from "./protocol/vector.ts";
 import type { Held, Replication } from "./replication.ts";
 import { TotalOrder } from "./total_order.ts";
 
@@ -29,8 +29,6 @@ export interface PublisherOptions extends FollowedOptions {
   /** No other relay has been in view since the start, or for a while. */
   readonly isAlone: () => boolean;
 }
-
-const NOWHERE: Vector = new Map();
 
 /** The publishing side of one relay. */
 export class Publisher {

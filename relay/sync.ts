@@ -10,7 +10,7 @@ import type { GroupTable } from "../backbone/registry/group_table.ts";
 import type { Logs } from "./logs.ts";
 import { MEMBERSHIP_TIMERS } from "./machines/membership.ts";
 import type { Announcement } from "./protocol/announcement.ts";
-import { type CatchUp, NOWHERE, type Standing } from "./protocol/log/catch_up.ts";
+import { type CatchUp, FROM_NOWHERE, type Standing } from "./protocol/log/catch_up.ts";
 import { RangeSets } from "./protocol/log/range_set.ts";
 import type { Pull } from "./protocol/frames.ts";
 import type { Origin, Range } from "./protocol/message.ts";
@@ -197,7 +197,7 @@ export class Sync {
 
   #places(slots: readonly number[]): ReadonlyMap<number, Standing> {
     const { logs } = this.#options;
-    return new Map(slots.map((slot) => [slot, logs.peek(slot)?.standing ?? NOWHERE]));
+    return new Map(slots.map((slot) => [slot, logs.peek(slot)?.standing ?? FROM_NOWHERE]));
   }
 
   #missing(slot: number): readonly Range[] {

@@ -10,7 +10,6 @@ import type { Interest } from "./interest.ts";
 import type { Logs } from "./logs.ts";
 import type { Cursor } from "./protocol/cursor.ts";
 import { GroundwaveError } from "./protocol/errors.ts";
-import type { Vector } from "./protocol/message.ts";
 import { slotOf } from "./protocol/slot.ts";
 import type {
   Draft,
@@ -26,7 +25,7 @@ import type {
   Subscription,
   Upstream,
 } from "./protocol/upstream.ts";
-import { covers } from "./protocol/vector.ts";
+import { covers, NOWHERE } from "./protocol/vector.ts";
 import type { Publisher } from "./publisher.ts";
 import { RelaySubscription, type SubscriptionHooks } from "./subscription.ts";
 
@@ -231,8 +230,6 @@ export class RelayUpstream implements Upstream {
     }
   }
 }
-
-const NOWHERE: Vector = new Map();
 
 /** Collects a page. */
 class PageSink implements Sink {

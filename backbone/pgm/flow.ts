@@ -35,7 +35,7 @@ interface Hold {
 }
 
 /** Where a source is, and who waits for its receivers. */
-export interface Standing {
+export interface Lead {
   /** The last packet sent. */
   readonly lead: number;
   /** How long ago that was. */
@@ -77,7 +77,7 @@ export class FlowControl {
    * the others, who are asked for the sake of the window, one packet now and then is enough. Who should have been heard
    * by now and was not is asked again; and the others with the first, which may be gone.
    */
-  ask({ lead, restMs, isAwaited }: Standing): Tagged[] {
+  ask({ lead, restMs, isAwaited }: Lead): Tagged[] {
     const { others, unawaited } = TIMING.gatherMs;
     let waitMs: number = isAwaited ? 0 : unawaited, isFirstLate = false;
     return Array.from(this.#tags, ([gsi, { heard, counts, acked, hold }]) => {

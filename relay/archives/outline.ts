@@ -9,7 +9,7 @@ import { FrameReader } from "../protocol/frame_reader.ts";
 import { encodeFrame } from "../protocol/frame_writer.ts";
 import type { AgedMessage, CatchUp } from "../protocol/log/catch_up.ts";
 import type { Message, Origin, Range, Seq, Vector } from "../protocol/message.ts";
-import { covers, mergeVectors, raise } from "../protocol/vector.ts";
+import { covers, mergeVectors, NOWHERE, raise } from "../protocol/vector.ts";
 import { DecodeError } from "../protocol/wire.ts";
 import type { KeptSlot } from "./archive_store.ts";
 
@@ -94,5 +94,3 @@ function decodeOutline({ slot, outline }: Pick<KeptSlot, "slot" | "outline">): C
   }
   throw new DecodeError("an outline is cut off or of another slot");
 }
-
-const NOWHERE: Vector = new Map();

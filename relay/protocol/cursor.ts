@@ -46,8 +46,8 @@ const MAX_MINUTE = 2 ** 32;
  * The text of a cursor, at most {@link MAX_CURSOR_CHARS} characters.
  *
  * What does not fit loses the positions of some origins, at the price of a false gap or, where they still had a message to
- * give, of one twice. Those that the slots name first go first, which are those heard of first; but the very first is the
- * serving relay's own, by the order in which logs name origins, and goes last.
+ * give, of one twice. Those that the slots name first go first: those heard of first, or not heard of for longest when their
+ * log was fetched. But the very first is the serving relay's own, by the order in which logs name origins, and goes last.
  * @throws {RangeError} if it names too many slots to fit at all (about 3000).
  */
 export function encodeCursor(cursor: Cursor): string {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { NOWHERE } from "../../relay/protocol/log/catch_up.ts";
+import { FROM_NOWHERE } from "../../relay/protocol/log/catch_up.ts";
 import { Archive } from "../../relay/archive.ts";
 import { Logs } from "../../relay/logs.ts";
 import { Origins } from "../../relay/origins.ts";
@@ -192,9 +192,9 @@ Deno.test("logs and known origins are there after a restart, as old as they were
   const next = setUp({ self: C, place, clock });
   await next.archive.start();
   assert.deepEqual(next.logs.vectorOf(SLOT).get(B), 2);
-  const ages = next.logs.peek(SLOT)?.catchUp(NOWHERE, clock.nowMs()).messages.map(({ ageMs }) =>
-    Math.round(ageMs / 1000)
-  );
+  const ages = next.logs.peek(SLOT)?.catchUp(FROM_NOWHERE, clock.nowMs()).messages.map((
+    { ageMs },
+  ) => Math.round(ageMs / 1000));
   assert.deepEqual(ages, [60, 0]);
   assert.deepEqual([...place.heardMs.keys()], [A, C]);
   await next.end();

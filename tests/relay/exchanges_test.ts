@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { NOWHERE, type Standing } from "../../relay/protocol/log/catch_up.ts";
+import { FROM_NOWHERE, type Standing } from "../../relay/protocol/log/catch_up.ts";
 import { Exchanges } from "../../relay/exchanges.ts";
 import { Logs } from "../../relay/logs.ts";
 import type { Peer } from "../../relay/machines/membership.ts";
@@ -105,7 +105,7 @@ Deno.test("what a digest shows to be lacking is pulled, and then the relay is sy
   await turn();
   assert.deepEqual(pulls.map(({ slots }) => [...slots.keys()]), [[SLOT]]);
   assert.deepEqual(synced, []);
-  logs.of(SLOT).merge(log.catchUp(NOWHERE, 0), 0);
+  logs.of(SLOT).merge(log.catchUp(FROM_NOWHERE, 0), 0);
   done.resolve(true);
   assert.equal(await exchanged, true);
   assert.deepEqual(synced, ["one 7"]);
@@ -125,7 +125,7 @@ Deno.test("of two peers that have the same, one is pulled from", async () => {
   const { pulls, logs, exchanges, pullBy } = setUp({ one: digest, other: digest });
   pullBy(async () => {
     await Promise.resolve();
-    return logs.of(SLOT).merge(log.catchUp(NOWHERE, 0), 0);
+    return logs.of(SLOT).merge(log.catchUp(FROM_NOWHERE, 0), 0);
   });
   assert.equal(await exchanges.withAll(), true);
   assert.equal(pulls.length, 1);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { NOWHERE } from "../../relay/protocol/log/catch_up.ts";
+import { FROM_NOWHERE } from "../../relay/protocol/log/catch_up.ts";
 import { Logs } from "../../relay/logs.ts";
 import type { SlotLog } from "../../relay/protocol/log/log.ts";
 import { bytesOf } from "../../relay/protocol/log/timeline.ts";
@@ -17,7 +17,7 @@ function setUp(maxBytes = 1_000_000) {
 }
 
 function heldBy(log: SlotLog | undefined): number[] {
-  return log?.catchUp(NOWHERE, 0).messages.map(({ message }) => message.seq) ?? [];
+  return log?.catchUp(FROM_NOWHERE, 0).messages.map(({ message }) => message.seq) ?? [];
 }
 
 Deno.test("a log that nobody reads and nothing was put into is let go", () => {

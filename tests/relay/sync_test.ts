@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { staticGroups } from "../../backbone/registry/static.ts";
 import { Logs } from "../../relay/logs.ts";
-import { type CatchUp, NOWHERE } from "../../relay/protocol/log/catch_up.ts";
+import { type CatchUp, FROM_NOWHERE } from "../../relay/protocol/log/catch_up.ts";
 import type { Message, Origin, Vector } from "../../relay/protocol/message.ts";
 import { type PullRequest, Sync } from "../../relay/sync.ts";
 import { announcement } from "../support/announcement.ts";
@@ -39,7 +39,7 @@ function setUp(answers: Readonly<Record<Origin, Answer>>, settled = Promise.reso
 function holding(to: number): Answer {
   const log = newLog(B);
   appendAll(log, A, 1, to);
-  return (pull, answer) => answer(log.catchUp(pull.slots.get(SLOT) ?? NOWHERE, 0));
+  return (pull, answer) => answer(log.catchUp(pull.slots.get(SLOT) ?? FROM_NOWHERE, 0));
 }
 
 const empty: Answer = () => {};

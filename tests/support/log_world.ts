@@ -6,7 +6,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { type CatchUp, NOWHERE } from "../../relay/protocol/log/catch_up.ts";
+import { type CatchUp, FROM_NOWHERE } from "../../relay/protocol/log/catch_up.ts";
 import { SlotLog } from "../../relay/protocol/log/log.ts";
 import type { Message, Origin, Seq } from "../../relay/protocol/message.ts";
 import { Client, sorted } from "./log_client.ts";
@@ -64,7 +64,7 @@ export class Twin {
     const lost = positions(log.lost());
     for (const position of lost) this.#excused.add(position);
     assert.deepEqual(lost.sort(), [...naive.lost].sort(), "lost");
-    const answer = log.catchUp(NOWHERE, nowMs);
+    const answer = log.catchUp(FROM_NOWHERE, nowMs);
     assert.deepEqual(answer.messages.map(({ message }) => key(message)), naive.retained(new Map()));
     assert.deepEqual(answer.held.map(({ message }) => key(message)).sort(), naive.held(), "held");
     for (const channel of CHANNELS) {

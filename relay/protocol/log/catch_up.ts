@@ -4,6 +4,7 @@
  * @module
  */
 import type { Message, Origin, Range, Vector } from "../message.ts";
+import { NOWHERE } from "../vector.ts";
 import { RangeSets } from "./range_set.ts";
 
 /** A message and how long it has been in the answering relay's LAN, in milliseconds. */
@@ -26,7 +27,7 @@ export interface Standing {
 }
 
 /** Of a log that has nothing. */
-export const NOWHERE: Standing = { vector: new Map(), beyond: [] };
+export const FROM_NOWHERE: Standing = { vector: NOWHERE, beyond: [] };
 
 export interface CatchUp {
   readonly slot: number;

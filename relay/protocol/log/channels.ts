@@ -7,12 +7,11 @@
  * @module
  */
 import type { Origin, Seq, Vector } from "../message.ts";
-import { raise } from "../vector.ts";
+import { NOWHERE, raise } from "../vector.ts";
 import { AgeQueue } from "./age_queue.ts";
 import type { LogReader } from "./reader.ts";
 import type { Entry, Stored } from "./timeline.ts";
 
-const NOWHERE: Vector = new Map();
 const NOBODY: readonly LogReader[] = [];
 
 /** There may be millions that retain one message and have no reader: each part is made when it is needed first. */

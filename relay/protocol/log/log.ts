@@ -6,7 +6,7 @@
  * @module
  */
 import type { Message, Origin, Range, Seq, Vector } from "../message.ts";
-import { covers } from "../vector.ts";
+import { covers, NOWHERE } from "../vector.ts";
 import { aside, catchUp, messagesAbove, outline, type Told } from "./answer.ts";
 import { type CatchUp, holesOf, longestIdleFirst, type Standing } from "./catch_up.ts";
 import { History } from "./history.ts";
@@ -19,8 +19,6 @@ import { type OpenStart, startOf } from "./start.ts";
 import type { Stored } from "./timeline.ts";
 
 export type { Appended, LogOptions, OpenOptions } from "./options.ts";
-
-const NOWHERE: Vector = new Map();
 
 /**
  * The log of one slot. All times are of one monotonic clock, in milliseconds. Only {@link SlotLog.tick} ends waits by

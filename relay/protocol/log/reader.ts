@@ -5,7 +5,7 @@
  */
 import type { Message, Origin, Range, Seq, Vector } from "../message.ts";
 import type { GapReason, StreamEvent } from "../upstream.ts";
-import { mergeVectors, raise } from "../vector.ts";
+import { mergeVectors, NOWHERE, raise } from "../vector.ts";
 import type { Channel } from "./channels.ts";
 import { MessageAt, type Place } from "./place.ts";
 import { addUncovered } from "./range_set.ts";
@@ -60,8 +60,6 @@ interface Walk {
   accepting: boolean;
   running: boolean;
 }
-
-const NOTHING: Vector = new Map();
 
 export class LogReader implements Reader {
   readonly recovered: boolean;
@@ -265,7 +263,7 @@ export class LogReader implements Reader {
   /** It has read all: from here on it is one of the live ones. */
   #join({ vector, filter }: Walk): void {
     const ahead = new Map<Origin, Seq>();
-    for (const [origin, seq] of filter ?? NOTHING) {
+    for (const [origin, seq] of filter ?? NOWHERE) {
       if (seq > (vector.get(origin) ?? 0)) ahead.set(origin, seq);
     }
     this.#walk = undefined;

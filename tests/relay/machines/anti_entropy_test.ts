@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { NOWHERE } from "../../../relay/protocol/log/catch_up.ts";
+import { FROM_NOWHERE } from "../../../relay/protocol/log/catch_up.ts";
 import { holdingsOf } from "../../../relay/exchanges.ts";
 import { Logs } from "../../../relay/logs.ts";
 import { AntiEntropy } from "../../../relay/machines/anti_entropy.ts";
@@ -174,7 +174,7 @@ Deno.test("a mark is asked for from whoever has the message (model counter-examp
   assert.deepEqual(a.vectors(), b.vectors(), "the vectors are equal");
   exchange(b, a);
   assert.deepEqual(b.logs.peek(slot)?.lost(), []);
-  assert.equal(b.logs.peek(slot)?.catchUp(NOWHERE, 0).messages.length, 2);
+  assert.equal(b.logs.peek(slot)?.catchUp(FROM_NOWHERE, 0).messages.length, 2);
   const begun = new Node("relayBBB");
   begun.logs.append(second);
   begun.logs.peek(slot)?.lacked([{ origin: "relayCCC", from: 1, to: 1 }], 0);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { NOWHERE } from "../../../../relay/protocol/log/catch_up.ts";
+import { FROM_NOWHERE } from "../../../../relay/protocol/log/catch_up.ts";
 import {
   A,
   appendAll,
@@ -92,7 +92,7 @@ Deno.test("age counts from arrival in the LAN and travels with catch-up", () => 
   appendAll(log, C, 1, 1, 1000);
   assert.equal(log.oldestMs, 1000);
   // The peer's clock has another zero.
-  assert.ok(peer.merge(log.catchUp(NOWHERE, 5000), 70_000));
+  assert.ok(peer.merge(log.catchUp(FROM_NOWHERE, 5000), 70_000));
   assert.equal(peer.oldestMs, 66_000);
   assert.equal(peer.nextWakeMs(), 66_000 + MAX_AGE_MS);
   peer.tick(66_000 + MAX_AGE_MS - 1);
@@ -134,7 +134,7 @@ Deno.test("dropOldest drops by age across channels, frees what it says, and ends
 Deno.test("an origin is forgotten so long after its last message, wherever that was heard", () => {
   const log = newLog(A), peer = newLog(B);
   appendAll(log, C, 1, 1, 0);
-  assert.ok(peer.merge(log.catchUp(NOWHERE, FORGET_MS / 2), 0));
+  assert.ok(peer.merge(log.catchUp(FROM_NOWHERE, FORGET_MS / 2), 0));
   for (const each of [log, peer]) each.tick(FORGET_MS / 2 - 1);
   assert.equal(peer.vector.get(C), 1);
   peer.tick(FORGET_MS / 2);
@@ -197,7 +197,7 @@ Deno.test("dropped entries in the middle do not pile up behind an old one", () =
 Deno.test("an answer does not start forgetting anew, nor hold what its peer let go", () => {
   const whole = newLog(A, { maxCount: 2 }), empty = newLog(B);
   appendAll(whole, C, 1, 4);
-  const answer = whole.catchUp(NOWHERE, 10);
+  const answer = whole.catchUp(FROM_NOWHERE, 10);
   assert.deepEqual(answer.messages.map(({ message }) => message.seq), [3, 4]);
   assert.deepEqual(answer.floors.get("a"), new Map([[C, 2]]));
   assert.deepEqual(answer.idleMs, new Map([[C, 10]]));

@@ -1,6 +1,6 @@
 /** The counter-examples that the model found, as far as they concern one log or two that pull from each other. */
 import assert from "node:assert/strict";
-import { NOWHERE } from "../../../../relay/protocol/log/catch_up.ts";
+import { FROM_NOWHERE } from "../../../../relay/protocol/log/catch_up.ts";
 import {
   A,
   appendAll,
@@ -155,9 +155,9 @@ Deno.test("5: a channel that was listed only because a reader kept its floors ke
   follow(peer, "live");
   appendAll(peer, C, 1, 1);
   peer.tick(MAX_AGE_MS);
-  assert.deepEqual([...peer.catchUp(NOWHERE, 0).floors.keys()], ["a"]);
+  assert.deepEqual([...peer.catchUp(FROM_NOWHERE, 0).floors.keys()], ["a"]);
   assert.ok(pull(joining, peer, 0));
-  assert.deepEqual([...joining.catchUp(NOWHERE, 0).floors.keys()], [""]);
+  assert.deepEqual([...joining.catchUp(FROM_NOWHERE, 0).floors.keys()], [""]);
 });
 
 Deno.test("6: an answer is thrown away if the log was dropped and made again since it was asked for", () => {
