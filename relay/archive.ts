@@ -105,11 +105,11 @@ export class Archive {
 
   /**
    * Brings into the logs what is kept, and keeps them from now on.
-   * @throws {ArchiveTrouble} if a store of its own cannot be used; a shared one is tried again.
+   * @throws {ArchiveTrouble} if a store of its own cannot be read; what cannot be written now, or is shared, is tried again.
    */
   async start(): Promise<void> {
     await this.#run();
-    if (this.#trouble !== undefined && !this.#options.store.isShared) {
+    if (!this.#loaded && this.#trouble !== undefined && !this.#options.store.isShared) {
       throw new ArchiveTrouble(this.#trouble);
     }
   }

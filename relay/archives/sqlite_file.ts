@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { statSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { Origin, Vector } from "../protocol/message.ts";
 import type { KeptOutline, KeptSlot, Opening, SlotUpdate, Standing } from "./archive_store.ts";
@@ -64,11 +65,14 @@ const SQL = {
 
 /** An open file. Every method may throw what SQLite throws. */
 export class SqliteFile {
+  readonly #path: string;
   readonly #database: DatabaseSync;
   readonly #statements: Readonly<Record<keyof typeof SQL, StatementSync>>;
+  readonly #files: string;
 
   /** Opens a file, and makes it where there is none. @throws {Error} also if it is no archive. */
   constructor(path: string) {
+    this.#path = path;
     this.#database = new DatabaseSync(path);
     try {
       this.#database.exec(ALONE);
@@ -80,6 +84,7 @@ export class SqliteFile {
       this.#statements = Object.fromEntries(
         Object.entries(SQL).map(([name, sql]) => [name, prepare(sql)]),
       ) as Record<keyof typeof SQL, StatementSync>;
+      this.#files = filesAt(path);
     } catch (error) {
       this.#database.close();
       throw error;
@@ -108,10 +113,13 @@ export class SqliteFile {
   }
 
   write(updates: readonly SlotUpdate[], nowMs: number): Vector[] {
-    return this.#transact(() => {
+    const vectors = this.#transact(() => {
       this.#statements.written.run(nowMs);
       return updates.map((update) => this.#write(update));
     });
+    // Writing goes on without a complaint, into what nobody will find.
+    if (filesAt(this.#path) !== this.#files) throw new Error("its file was removed or replaced");
+    return vectors;
   }
 
   remember(heardMs: ReadonlyMap<Origin, number>, sinceMs: number, nowMs: number): void {
@@ -204,4 +212,10 @@ export class SqliteFile {
       throw error;
     }
   }
+}
+
+/** Tells the files that are there by now, the journal with what was written last among them, from those that were. */
+function filesAt(path: string): string {
+  const files = [path, `${path}-wal`].map((name) => statSync(name, { throwIfNoEntry: false }));
+  return files.map((file) => file && `${file.dev}:${file.ino}`).join();
 }

@@ -25,6 +25,7 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/readonly|read-only/, "it cannot be written: see its permissions and those of its folder"],
   [/unable to open/, "it cannot be opened: see that its folder is there and can be written"],
   [/is full/, "the disk is full"],
+  [/removed or replaced/, "its file was removed or replaced: put it back, or start this node anew"],
   [/disk I\/O error/, "the disk does not read or write"],
 ];
 

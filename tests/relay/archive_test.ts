@@ -171,6 +171,25 @@ Deno.test("a store of its own that cannot be used keeps a relay from starting, a
   await end();
 });
 
+Deno.test("a relay starts with what is kept where nothing can be written", async () => {
+  const place = new ArchivePlace(), before = setUp({ place });
+  await before.archive.start();
+  before.logs.append(message(A, 1));
+  await before.end();
+  place.full = "no room";
+  const { clock, archive, logs, told, publish, end } = setUp({ place, self: B });
+  await archive.start();
+  assert.equal(logs.vectorOf(SLOT).get(A), 1);
+  assert.ok(told.includes("error: the archive cannot be used"));
+  await assert.rejects(publish(), { code: "not_archived" });
+  place.full = undefined;
+  await pass(clock, 1100);
+  const archived = outcome(publish());
+  await pass(clock, 10);
+  assert.equal(archived.said, "archived");
+  await end();
+});
+
 Deno.test("a relay hears all groups for a store of its own, and none for a shared one", async () => {
   const own = setUp(), shared = setUp({ isShared: true });
   await own.archive.start();

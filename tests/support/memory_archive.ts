@@ -28,6 +28,8 @@ export class ArchivePlace {
   writtenMs: number | undefined;
   /** Why it cannot be used. */
   trouble: string | undefined;
+  /** Why it cannot be written. */
+  full: string | undefined;
 
   /** The ids in a slot's copy, in order. */
   ids(slot: number): string[] {
@@ -70,6 +72,7 @@ export class MemoryArchive implements ArchiveStore {
 
   write(updates: readonly SlotUpdate[], nowMs: number): Promise<readonly Vector[]> {
     return this.#use(() => {
+      this.#checkRoom();
       this.#place.writtenMs = nowMs;
       return updates.map((update) => this.#write(update));
     });
@@ -77,6 +80,7 @@ export class MemoryArchive implements ArchiveStore {
 
   remember(heardMs: ReadonlyMap<Origin, number>, sinceMs: number, nowMs: number): Promise<void> {
     return this.#use(() => {
+      this.#checkRoom();
       this.#place.writtenMs = nowMs;
       for (const [origin, ms] of heardMs) this.#place.heardMs.set(origin, ms);
       for (const [origin, ms] of this.#place.heardMs) {
@@ -93,6 +97,10 @@ export class MemoryArchive implements ArchiveStore {
     await Promise.resolve();
     if (this.#place.trouble !== undefined) throw new ArchiveTrouble(this.#place.trouble);
     return run();
+  }
+
+  #checkRoom(): void {
+    if (this.#place.full !== undefined) throw new ArchiveTrouble(this.#place.full);
   }
 
   #write({ slot, base, messages, vector, outline, forgotten }: SlotUpdate): Vector {

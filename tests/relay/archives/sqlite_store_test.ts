@@ -72,6 +72,25 @@ Deno.test("a place that is not there is refused", async () => {
   );
 });
 
+for (const file of ["archive.db", "archive.db-wal"]) {
+  Deno.test(`nothing is taken for kept once ${file} is gone, until it is back`, async () => {
+    await using dir = await folder();
+    await using stack = new AsyncDisposableStack();
+    const store = stack.adopt(new SqliteStore(`${dir.path}/archive.db`), (store) => store.close());
+    await store.open();
+    const message = { origin: A, seq: 1, channel: "a", atMs: 0, bytes: new Uint8Array(1) };
+    const vector = new Map([[A, 1]]);
+    const update = { slot: SLOT, base: new Map(), messages: [message], vector, forgotten: [] };
+    const path = `${dir.path}/${file}`;
+    await Deno.rename(path, `${path}.old`);
+    await assert.rejects(store.write([update], 0), /removed or replaced: put it back/);
+    await Deno.writeTextFile(path, "");
+    await assert.rejects(store.write([update], 0), /removed or replaced/);
+    await Deno.rename(`${path}.old`, path);
+    assert.deepEqual(await store.write([update], 0), [vector]);
+  });
+}
+
 /** A file system of 1 MiB, which takes root to make. */
 async function smallDisk(path: string): Promise<AsyncDisposable> {
   const run = async (command: string, ...args: string[]) => {
