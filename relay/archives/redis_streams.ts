@@ -55,9 +55,16 @@ export class RedisStreams implements ArchiveStore {
   }
 
   async open(): Promise<Opening> {
-    const [written, heard] = await this.#use((redis) =>
-      Promise.all([redis.get(this.#common("written")), redis.hgetall(this.#common("origins"))])
+    const [token, written, heard] = await this.#use((redis) =>
+      Promise.all([
+        redis.get(this.#common("token")),
+        redis.get(this.#common("written")),
+        redis.hgetall(this.#common("origins")),
+      ])
     );
+    // Before the slots are: a Redis that is emptied while they are read is another one afterwards.
+    this.#token = token;
+    this.#listed.clear();
     return {
       writtenMs: written === null ? undefined : Number(written),
       heardMs: positions(heard),

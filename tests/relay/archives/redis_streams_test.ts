@@ -107,6 +107,24 @@ redisTest(
   },
 );
 
+redisTest(
+  "a Redis that was emptied while a relay began is noticed by it, though others have filled it",
+  async () => {
+    await using redis = await startRedis();
+    const { one, other } = await pairOf(redis.address);
+    const late = storeOf(`redis://${redis.address}`);
+    await late.open();
+    await Array.fromAsync(late.slots());
+    await redis.cli("flushall");
+    for (const { remember, write } of [one, other]) {
+      await assert.rejects(remember(), /it was emptied/);
+      await write(1);
+    }
+    await assert.rejects(late.remember(new Map(), 0, 0), /it was emptied/);
+    for (const { store } of [one, other, { store: late }]) await store.close();
+  },
+);
+
 redisTest("a slot that Redis has lost is listed again by whoever writes it anew", async () => {
   await using redis = await startRedis();
   const { one, other } = await pairOf(redis.address);
