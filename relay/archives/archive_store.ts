@@ -49,7 +49,7 @@ export interface KeptSlot {
 }
 
 /** Where a copy stands. */
-export type Standing = Pick<KeptSlot, "vector" | "outline">;
+export type KeptStanding = Pick<KeptSlot, "vector" | "outline">;
 
 /** What an archive says of itself when it is opened. */
 export interface Opening {
@@ -73,7 +73,7 @@ export interface ArchiveStore {
   /** Everything that is kept. */
   slots(): AsyncIterable<KeptSlot>;
   /** Where the copies of some slots stand, in their order. */
-  standings(slots: readonly number[]): Promise<readonly Standing[]>;
+  standings(slots: readonly number[]): Promise<readonly KeptStanding[]>;
   /** Resolves, when all is kept, with where the copies stand, in the order of the updates. */
   write(updates: readonly SlotUpdate[], nowMs: number): Promise<readonly Vector[]>;
   /** Keeps when origins were last heard of; those heard of before `sinceMs` go. */

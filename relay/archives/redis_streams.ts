@@ -16,9 +16,9 @@ import {
   type ArchiveStore,
   ArchiveTrouble,
   type KeptSlot,
+  type KeptStanding,
   type Opening,
   type SlotUpdate,
-  type Standing,
 } from "./archive_store.ts";
 import { WRITE } from "./redis_scripts.ts";
 
@@ -80,7 +80,7 @@ export class RedisStreams implements ArchiveStore {
     }
   }
 
-  standings(slots: readonly number[]): Promise<readonly Standing[]> {
+  standings(slots: readonly number[]): Promise<readonly KeptStanding[]> {
     return this.#use((redis) => Promise.all(slots.map((slot) => this.#standing(redis, slot))));
   }
 
@@ -142,7 +142,7 @@ export class RedisStreams implements ArchiveStore {
     return { slot, ...standing, messages: await this.#messages(slot) };
   }
 
-  async #standing(redis: RedisCommands, slot: number): Promise<Standing> {
+  async #standing(redis: RedisCommands, slot: number): Promise<KeptStanding> {
     const [vector, outline] = await Promise.all([
       redis.hgetall(this.#key(slot, "vector")),
       redis.hgetBuffer(this.#key(slot, "outline"), "bytes"),

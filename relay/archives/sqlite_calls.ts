@@ -4,7 +4,7 @@
  * @module
  */
 import type { Origin, Vector } from "../protocol/message.ts";
-import type { KeptSlot, Opening, SlotUpdate, Standing } from "./archive_store.ts";
+import type { KeptSlot, KeptStanding, Opening, SlotUpdate } from "./archive_store.ts";
 
 /** What is asked of the file, one call after the other. */
 export type SqliteCall =
@@ -25,7 +25,7 @@ export type SqliteCall =
 export interface SqliteResults {
   readonly open: Opening;
   readonly slots: readonly KeptSlot[];
-  readonly standings: readonly Standing[];
+  readonly standings: readonly KeptStanding[];
   readonly write: readonly Vector[];
   readonly remember: undefined;
   readonly close: undefined;

@@ -7,7 +7,7 @@
 import { statSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { Origin, Vector } from "../protocol/message.ts";
-import type { KeptOutline, KeptSlot, Opening, SlotUpdate, Standing } from "./archive_store.ts";
+import type { KeptOutline, KeptSlot, KeptStanding, Opening, SlotUpdate } from "./archive_store.ts";
 
 const SCHEMA_VERSION = 1;
 
@@ -104,7 +104,7 @@ export class SqliteFile {
     for (const { slot } of this.#statements.slots.all()) yield this.#slot(Number(slot));
   }
 
-  standing(slot: number): Standing {
+  standing(slot: number): KeptStanding {
     const outline = this.#statements.outlineOf.get(slot)?.outline;
     return {
       vector: this.#vector(slot),

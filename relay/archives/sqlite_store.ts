@@ -9,9 +9,9 @@ import {
   type ArchiveStore,
   ArchiveTrouble,
   type KeptSlot,
+  type KeptStanding,
   type Opening,
   type SlotUpdate,
-  type Standing,
 } from "./archive_store.ts";
 import type { SqliteAnswer, SqliteCall, SqliteResults } from "./sqlite_calls.ts";
 
@@ -56,7 +56,7 @@ export class SqliteStore implements ArchiveStore {
     }
   }
 
-  standings(slots: readonly number[]): Promise<readonly Standing[]> {
+  standings(slots: readonly number[]): Promise<readonly KeptStanding[]> {
     return this.#call({ type: "standings", slots });
   }
 

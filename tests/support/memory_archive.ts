@@ -9,9 +9,9 @@ import {
   type KeptMessage,
   type KeptOutline,
   type KeptSlot,
+  type KeptStanding,
   type Opening,
   type SlotUpdate,
-  type Standing,
 } from "../../relay/archives/archive_store.ts";
 import type { Origin, Seq, Vector } from "../../relay/protocol/message.ts";
 
@@ -61,7 +61,7 @@ export class MemoryArchive implements ArchiveStore {
     }
   }
 
-  standings(slots: readonly number[]): Promise<readonly Standing[]> {
+  standings(slots: readonly number[]): Promise<readonly KeptStanding[]> {
     return this.#use(() =>
       slots.map((slot) => {
         const { vector, outline } = this.#place.copies.get(slot) ?? {};
