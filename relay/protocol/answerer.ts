@@ -21,7 +21,7 @@ import { SessionError } from "./session_error.ts";
 export const HANDSHAKE_MS = 5000;
 
 /** A session in which nothing is asked for so long is closed; it is opened anew when needed. */
-export const IDLE_MS = 60_000;
+const IDLE_MS = 60_000;
 
 /** The largest requests are pulls and digests of all slots, and pushes, whose weight is bounded too. */
 const REQUEST_LIMITS: FrameLimits = {
@@ -37,7 +37,6 @@ export class Answerer extends Session {
   readonly #events: Request[] = [];
   #weight = 0;
   #deadlineMs: number;
-  #framesHeard = 0;
 
   constructor(options: Omit<HandshakeOptions, "role" | "expected">, nowMs: number) {
     super({ ...options, role: "answerer" }, REQUEST_LIMITS);
@@ -85,9 +84,7 @@ export class Answerer extends Session {
   }
 
   protected handleHeard(nowMs: number): void {
-    if (!this.isOpen || this.reader.frames === this.#framesHeard) return;
-    this.#framesHeard = this.reader.frames;
-    this.#deadlineMs = nowMs + IDLE_MS;
+    if (this.isOpen) this.#deadlineMs = nowMs + IDLE_MS;
   }
 
   protected handleFrame(frame: Frame): void {

@@ -3,10 +3,11 @@
  *
  * @module
  */
+import { ANSWER_LIMITS } from "./frame_reader.ts";
 import type { Answer, CatchUpFrame, Credit, Frame, OriginsFrame, Request } from "./frames.ts";
 import type { HandshakeOptions } from "./handshake.ts";
 import { CREDIT_WINDOW_BYTES } from "./outbox.ts";
-import { ANSWER_LIMITS, MAX_REQUESTS, MAX_REQUESTS_WEIGHT, Session, weightOf } from "./session.ts";
+import { MAX_REQUESTS, MAX_REQUESTS_WEIGHT, Session, weightOf } from "./session.ts";
 import { SessionError } from "./session_error.ts";
 import { MAX_UINT32 } from "./wire.ts";
 
@@ -44,7 +45,6 @@ export class Asker extends Session {
   #weight = 0;
   #lastId = 0;
   #heardMs = 0;
-  #framesHeard = 0;
   #takenBytes = 0;
 
   constructor(options: Omit<HandshakeOptions, "role">) {
@@ -97,10 +97,7 @@ export class Asker extends Session {
     for (const request of this.#early.splice(0)) this.outbox.send(request);
   }
 
-  /** Only whole frames count, or parts of a long one: who sends a byte now and then says nothing. */
   protected handleHeard(nowMs: number): void {
-    if (this.reader.frames === this.#framesHeard) return;
-    this.#framesHeard = this.reader.frames;
     this.#heardMs = nowMs;
   }
 

@@ -7,13 +7,11 @@
  *
  * @module
  */
-import { ANSWER_LIMITS, type FrameLimits, FrameReader } from "./frame_reader.ts";
+import { type FrameLimits, FrameReader } from "./frame_reader.ts";
 import type { Bye, Frame, Hello, Request } from "./frames.ts";
 import { Handshake, type HandshakeOptions } from "./handshake.ts";
 import { Outbox } from "./outbox.ts";
 import { SessionError } from "./session_error.ts";
-
-export { ANSWER_LIMITS };
 
 /** A greeting or a proof is short; nothing longer is read of a stranger. */
 const HANDSHAKE_LIMITS: FrameLimits = { frameBytes: 1024, long: [], unfinishedBytes: 0 };
@@ -68,12 +66,14 @@ export abstract class Session {
   /** Bytes of the connection. They may be reused after the call. */
   handleBytes(bytes: Uint8Array, nowMs: number): void {
     if (this.#ended) return;
+    const { frames } = this.reader;
     try {
       for (const frame of this.reader.push(bytes)) {
         this.#take(frame);
         if (this.#ended) return;
       }
-      this.handleHeard(nowMs);
+      // Who sends a byte now and then says nothing.
+      if (this.reader.frames > frames) this.handleHeard(nowMs);
     } catch (error) {
       this.end(SessionError.from(error));
     }
@@ -104,7 +104,7 @@ export abstract class Session {
   protected abstract handleOpen(): void;
   /** A frame of an open session. @throws {SessionError} if it must not be sent. */
   protected abstract handleFrame(frame: Frame): void;
-  /** The other side said something, whole or in part. */
+  /** The other side said something: a frame, or a part of a long one. */
   protected abstract handleHeard(nowMs: number): void;
   /** It is over. Called once. */
   protected abstract handleEnd(error: SessionError): void;
