@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { concat } from "../protocol/bytes.ts";
 import { decodeMessage } from "../protocol/codec.ts";
 import { FrameReader } from "../protocol/frame_reader.ts";
 import { encodeFrame } from "../protocol/frame_writer.ts";
@@ -15,14 +16,7 @@ import type { KeptSlot } from "./archive_store.ts";
 
 /** An outline as bytes: the frames of a catch-up. */
 export function encodeOutline(outline: CatchUp): Uint8Array<ArrayBuffer> {
-  const frames = [...encodeFrame({ type: "catch_up", id: 0, catchUp: outline })];
-  const bytes = new Uint8Array(frames.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const frame of frames) {
-    bytes.set(frame, at);
-    at += frame.length;
-  }
-  return bytes;
+  return concat([...encodeFrame({ type: "catch_up", id: 0, catchUp: outline })]);
 }
 
 /**

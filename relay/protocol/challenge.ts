@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { concat } from "./bytes.ts";
 import { encodeFrame } from "./frame_writer.ts";
 import type { Hello, Proof } from "./frames.ts";
 import { SessionError } from "./session_error.ts";
@@ -58,14 +59,7 @@ export function verify(
 /** Frames say how long they are, so no two pairs of hellos read alike. */
 function transcript(role: Role, { asker, answerer }: Hellos): Uint8Array {
   const label = new TextEncoder().encode(`groundwave session ${role}\0`);
-  const parts = [label, ...encodeFrame(asker), ...encodeFrame(answerer)];
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
+  return concat([label, ...encodeFrame(asker), ...encodeFrame(answerer)]);
 }
 
 /** Compares in a time that does not tell where they differ. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { concat } from "../../relay/protocol/bytes.ts";
 import { GroundwaveError } from "../../relay/protocol/errors.ts";
 import type { Host } from "./host.ts";
 import type { Limits } from "./limits.ts";
@@ -82,7 +83,7 @@ export class BodyReader {
         this.#claim(claim, next.value.length);
         chunks.push(next.value);
       }
-      return join(chunks, claim.bytes);
+      return concat(chunks);
     };
     const letGo = () => void reader.cancel().catch(() => {});
     return await this.#whole(reading(), claim, letGo);
@@ -160,14 +161,4 @@ function declaredBytes(request: Request): number | undefined {
 
 function tooLarge(limitBytes: number): GroundwaveError {
   return new GroundwaveError("too_large", `the body is over ${limitBytes} bytes`);
-}
-
-function join(chunks: readonly Uint8Array[], bytes: number): Uint8Array<ArrayBuffer> {
-  const joined = new Uint8Array(bytes);
-  let at = 0;
-  for (const chunk of chunks) {
-    joined.set(chunk, at);
-    at += chunk.length;
-  }
-  return joined;
 }

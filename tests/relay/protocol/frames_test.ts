@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { concat } from "../../../relay/protocol/bytes.ts";
 import {
   ANSWER_LIMITS,
   type FrameLimits,
@@ -26,14 +27,7 @@ import {
 const ANY: FrameLimits = { ...ANSWER_LIMITS, long: ["catch_up", "digest", "pull", "push"] };
 
 function encode(...frames: Frame[]): Uint8Array<ArrayBuffer> {
-  const parts = frames.flatMap((frame) => [...encodeFrame(frame)]);
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
+  return concat(frames.flatMap((frame) => [...encodeFrame(frame)]));
 }
 
 /** Reads `bytes` in pieces of as many bytes as `next` says, from one buffer that is used again. */
