@@ -7,13 +7,12 @@
  */
 import type { KeptMessage, KeptOutline, SlotUpdate } from "./archives/archive_store.ts";
 import { encodeOutline } from "./archives/outline.ts";
-import type { MessagePlace } from "./archive_waiters.ts";
 import type { Logs } from "./logs.ts";
 import { encodeMessage } from "./protocol/codec.ts";
 import type { SlotLog } from "./protocol/log/log.ts";
 import { RangeSets } from "./protocol/log/range_set.ts";
 import type { Stored } from "./protocol/log/timeline.ts";
-import type { Origin, Range, Seq, Vector } from "./protocol/message.ts";
+import type { MessagePlace, Origin, Range, Seq, Vector } from "./protocol/message.ts";
 import { NOWHERE } from "./protocol/vector.ts";
 
 /** What of a slot is to be written. */

@@ -5,14 +5,7 @@
  */
 import type { Clock } from "../backbone/clock.ts";
 import { GroundwaveError } from "./protocol/errors.ts";
-import type { Origin, Seq } from "./protocol/message.ts";
-
-/** Which message. */
-export interface MessagePlace {
-  readonly slot: number;
-  readonly origin: Origin;
-  readonly seq: Seq;
-}
+import type { MessagePlace, Origin } from "./protocol/message.ts";
 
 interface Waiter extends MessagePlace {
   readonly untilMs: number;

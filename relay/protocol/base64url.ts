@@ -1,5 +1,5 @@
 /**
- * Digits of base64url (RFC 4648 §5), and what is written in them: origins, and whole numbers of variable length.
+ * Digits of base64url (RFC 4648 §5), and origins written in them.
  *
  * @module
  */
@@ -62,6 +62,6 @@ function byte(bytes: Uint8Array, at: number): number {
 
 /** The origin of 6 bytes. @throws {RangeError} if they are not 6. */
 export function originText(bytes: Uint8Array): string {
-  if (bytes.length !== ORIGIN_BYTES) throw new RangeError(`an origin has 6 bytes`);
+  if (bytes.length !== ORIGIN_BYTES) throw new RangeError("an origin has 6 bytes");
   return readOrigin(bytes, 0);
 }

@@ -56,18 +56,19 @@ export interface Message {
   readonly region: string;
 }
 
+/** Which message, everywhere and for ever. */
+export type MessagePlace = Pick<Message, "origin" | "slot" | "seq">;
+
 /** The text of a message's id: `<origin>.<slot>.<seq>`, numbers in base 36. */
-export function messageId(message: Pick<Message, "origin" | "slot" | "seq">): string {
-  return `${message.origin}.${message.slot.toString(36)}.${message.seq.toString(36)}`;
+export function messageId({ origin, slot, seq }: MessagePlace): string {
+  return `${origin}.${slot.toString(36)}.${seq.toString(36)}`;
 }
 
 /** Without leading zeros, so that a message has one id only. */
 const ID = /^([A-Za-z0-9_-]{8})\.(0|[1-9a-z][0-9a-z]{0,2})\.([1-9a-z][0-9a-z]{0,10})$/;
 
 /** Reads a message id; undefined if `text` is not one. */
-export function parseMessageId(
-  text: string,
-): { origin: Origin; slot: number; seq: Seq } | undefined {
+export function parseMessageId(text: string): MessagePlace | undefined {
   const parts = ID.exec(text);
   if (!parts) return undefined;
   const slot = parseInt(parts[2]!, 36), seq = parseInt(parts[3]!, 36);
