@@ -61,6 +61,11 @@ export class ArchiveWriter {
     return this.#isMore || this.#options.waiters.slots().some((slot) => this.#due.has(slot));
   }
 
+  /** The copy of a slot may lack something; `whole`: its outline too. */
+  due(slot: number, whole: boolean): void {
+    this.#due.set(slot, whole || (this.#due.get(slot) ?? false));
+  }
+
   /**
    * Writes what is due, as much as goes at once; with `isAll` not only what somebody waits for.
    * @throws {ArchiveTrouble} if it cannot be written; it stays due.
@@ -125,11 +130,6 @@ export class ArchiveWriter {
       else this.#written += messages.length;
       waiters.settle(slot, (place) => copies.has(place));
     }
-  }
-
-  /** The copy of a slot may lack something. */
-  due(slot: number, whole: boolean): void {
-    this.#due.set(slot, whole || (this.#due.get(slot) ?? false));
   }
 
   /** Finds out where copies stand that others write to as well, unless all that matters is what this relay writes. */

@@ -15,12 +15,12 @@ import type { Logs } from "./logs.ts";
 import type { CustodyView } from "./machines/custody.ts";
 import { MEMBERSHIP_TIMERS, type Peer, type Unreachable } from "./machines/membership.ts";
 import type { Sight } from "./machines/staleness.ts";
-import { Pace } from "./pace.ts";
 import { LOOK_MS, Standstill } from "./machines/standstill.ts";
 import type { Peers } from "./peers.ts";
 import type { Digest } from "./protocol/frames.ts";
 import type { Origin } from "./protocol/message.ts";
 import type { RelayLog } from "./options.ts";
+import { Pace } from "./pace.ts";
 import type { Sync } from "./sync.ts";
 import { pause, within } from "./within.ts";
 
@@ -73,6 +73,7 @@ export class Cluster {
   readonly #pace: Pace;
   /** When each peer in view was last known to hear us and be heard, or showed what it holds. */
   readonly #touchMs = new Map<Origin, number>();
+  /** Those that heard us when last looked at. */
   readonly #mutual = new Set<Origin>();
   readonly #standstill: Standstill;
   #members = "";
@@ -207,7 +208,7 @@ export class Cluster {
     const { clock, view } = this.#options, nowMs = clock.nowMs();
     const lost: Unreachable[] = [];
     for (const { origin, node, mutual } of view.peers) {
-      this.#follow(origin, mutual, nowMs);
+      this.#touch(origin, mutual, nowMs);
       const heardMs = this.#touchMs.get(origin) ?? nowMs;
       if (nowMs - heardMs >= OUT_OF_TOUCH_MS) lost.push({ origin, node, heardMs });
     }
@@ -218,7 +219,8 @@ export class Cluster {
     };
   }
 
-  #follow(origin: Origin, mutual: boolean, nowMs: number): void {
+  /** A peer is in view; `mutual`: each hears the other. */
+  #touch(origin: Origin, mutual: boolean, nowMs: number): void {
     if (mutual) {
       this.#mutual.add(origin);
       this.#touchMs.set(origin, nowMs);

@@ -5,6 +5,7 @@
  */
 import { createHmac } from "node:crypto";
 import type { BackboneOptions } from "../backbone/options.ts";
+import type { ProbeResult } from "./machines/membership.ts";
 import { newNonce } from "./new_names.ts";
 import {
   type Answered,
@@ -18,7 +19,6 @@ import type { SessionCredentials } from "./protocol/challenge.ts";
 import {
   type Digest,
   type Hello,
-  type Pull,
   type PullDone,
   SESSION_VERSION,
   type TableFrame,
@@ -27,9 +27,8 @@ import type { AgedMessage, CatchUp } from "./protocol/log/catch_up.ts";
 import { SessionError } from "./protocol/session_error.ts";
 import type { Draft, Published } from "./protocol/upstream.ts";
 import type { RelayLog } from "./options.ts";
+import type { PullRequest } from "./sync.ts";
 import { ConnectionRefused, type PeerListener, type PeerTransport } from "./transport.ts";
-
-export type { PeerHandlers } from "./peer_server.ts";
 
 export interface PeersOptions extends Omit<PeerServerOptions, "hello" | "credentials" | "refused"> {
   readonly transport: PeerTransport;
@@ -38,9 +37,6 @@ export interface PeersOptions extends Omit<PeerServerOptions, "hello" | "credent
   readonly credentials?: BackboneOptions["credentials"];
   readonly log: RelayLog;
 }
-
-/** What a probe has found. `refused`: the host lives, the relay does not. */
-export type ProbeResult = "alive" | "refused" | "unreachable";
 
 /** How long a probe waits. */
 const PROBE_MS = 1000;
@@ -111,7 +107,7 @@ export class Peers {
   /** Asks a peer for what it holds beyond what `pull` names. Like all questions it rejects when the peer cannot be reached or stalls. */
   async ask(
     peer: PeerAddress,
-    pull: Omit<Pull, "id" | "type">,
+    pull: PullRequest,
     answer: (part: CatchUp) => void,
   ): Promise<PullDone> {
     return as("pull_done", await this.#link(peer).ask({ type: "pull", ...pull }, answer));

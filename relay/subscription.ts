@@ -41,13 +41,16 @@ export class RelaySubscription implements Subscription {
     this.#asOfMs = asOfMs;
   }
 
-  /** Adds the reader of one slot; `open` gets the sink to open it with. Before the first {@link resume} only. */
+  /**
+   * Adds the reader of one slot; `open` gets the sink to open it with. Before the first {@link resume} only.
+   * @param isOnly whether it stays the only one.
+   */
   open(
     slot: number,
-    shared: boolean,
+    isOnly: boolean,
     open: (sink: (event: StreamEvent) => boolean) => Reader,
   ): void {
-    this.#readers.set(slot, open(shared ? this.#takeOfMany : this.#take));
+    this.#readers.set(slot, open(isOnly ? this.#take : this.#takeOfMany));
   }
 
   get recovered(): boolean {

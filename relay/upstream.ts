@@ -60,7 +60,7 @@ const PAGE_BYTES = 8 * 1024 * 1024;
 export class RelayUpstream implements Upstream {
   readonly node: Upstream["node"];
   readonly #options: UpstreamOptions;
-  /** Live subscriptions; the value says since when one has taken nothing. */
+  /** Subscriptions that take nothing for now, and since when. */
   readonly #stalledMs = new Map<RelaySubscription, number>();
   readonly #subscriptions = new Set<RelaySubscription>();
   #draining = false;
@@ -186,7 +186,7 @@ export class RelayUpstream implements Upstream {
     const asOfMs = typeof start === "object" ? start.asOfMs : undefined;
     for (const [slot, channels] of slots) {
       const from = typeof start === "object" ? start.slots.get(slot) ?? NOWHERE : start;
-      subscription.open(slot, slots.size > 1, (sink) => {
+      subscription.open(slot, slots.size === 1, (sink) => {
         const options = asOfMs === undefined ? { sink } : { sink, asOfMs };
         return logs.of(slot).open(channels, from, clock.nowMs(), options);
       });
