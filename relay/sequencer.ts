@@ -14,7 +14,7 @@ import { slotOf } from "./protocol/slot.ts";
 import {
   type AckLevel,
   type Draft,
-  type Outcome as Answer,
+  type Outcome,
   outcomeOf,
   type Published,
 } from "./protocol/upstream.ts";
@@ -39,8 +39,8 @@ export interface SequencerOptions extends KeyedPlacesOptions {
 /** A draft that has its level. */
 type Leveled = Draft & { readonly ack: AckLevel };
 
-/** What became of asking one relay. Only `answered` and `failed` are the publish's outcome. */
-type Outcome =
+/** What became of asking one relay. Only `answered` and `failed` are what becomes of the publish. */
+type Reply =
   | { readonly type: "answered"; readonly published: Published }
   | { readonly type: "failed"; readonly error: GroundwaveError }
   /** It published nothing. */
@@ -53,10 +53,10 @@ type Outcome =
  * may stand still without being aware of it ({@link SequencerOptions.stoodStill}), and {@link PLACE_MS}.
  */
 const RANK_MS = 1200;
+/** Where it may not be asked: longer than any publish takes there. */
+const ANSWER_MS = 4000;
 /** What another relay asked for gets no place later than this: the next custodian may be about to give it one. */
 const PLACE_MS = 400;
-/** Where it may not: longer than any publish takes there. */
-const ANSWER_MS = 4000;
 /** A relay that stood still looks so often whether it may act again. */
 const LOOK_MS = 100;
 /** Drafts that other relays have not answered yet; a publisher is refused beyond. */
@@ -78,19 +78,9 @@ export class Sequencer {
   }
 
   /** Publishes several; see `Upstream.publishAll`. */
-  publishAll(drafts: readonly Draft[]): Promise<readonly Answer[]> {
+  publishAll(drafts: readonly Draft[]): Promise<readonly Outcome[]> {
     if (!drafts.some(isSequenced)) return this.#options.publisher.publishAll(drafts);
     return Promise.all(drafts.map((draft) => outcomeOf(this.publish(draft))));
-  }
-
-  async #route(draft: Draft): Promise<Published> {
-    const { publisher, settled, self } = this.#options;
-    await settled;
-    const leveled = { ...draft, ack: publisher.levelOf(draft.ack) };
-    const custodians = await this.#awake(slotOf(draft.channel));
-    // Without any, at most this relay could know better.
-    if (custodians.length === 0 || custodians[0] === self) return this.#sequence(leveled);
-    return this.#ask(custodians, leveled);
   }
 
   /**
@@ -106,6 +96,16 @@ export class Sequencer {
     const inMs = isLast ? ANSWER_MS : PLACE_MS;
     const leveled = { ...draft, ack: publisher.levelOf(draft.ack) };
     return this.#sequence(leveled, clock.nowMs() + inMs);
+  }
+
+  async #route(draft: Draft): Promise<Published> {
+    const { publisher, settled, self } = this.#options;
+    await settled;
+    const leveled = { ...draft, ack: publisher.levelOf(draft.ack) };
+    const custodians = await this.#awake(slotOf(draft.channel));
+    // Without any, at most this relay could know better.
+    if (custodians.length === 0 || custodians[0] === self) return this.#sequence(leveled);
+    return this.#ask(custodians, leveled);
   }
 
   /**
@@ -130,32 +130,32 @@ export class Sequencer {
 
   /** Asks the custodians in turn, and takes whichever answer comes first. */
   async #ask(custodians: readonly Origin[], draft: Leveled): Promise<Published> {
-    const answered = Promise.withResolvers<Outcome>();
-    const outcomes: Promise<Outcome>[] = [];
+    const answered = Promise.withResolvers<Reply>();
+    const replies: Promise<Reply>[] = [];
     for (const origin of custodians) {
       if (origin === this.#options.self) return this.#sequence(draft);
       const asked = this.#askOne(origin, draft);
-      void asked.then((outcome) => isFinal(outcome) && answered.resolve(outcome));
-      outcomes.push(asked);
+      void asked.then((reply) => isFinal(reply) && answered.resolve(reply));
+      replies.push(asked);
       // Whoever may have published without a key must not be repeated by another.
-      const outcome = await this.#within(
+      const reply = await this.#within(
         draft.key === undefined ? ANSWER_MS : RANK_MS,
         Promise.race([answered.promise, asked]),
       );
-      if (isFinal(outcome)) return result(outcome);
-      if (outcome.type === "lost" && draft.key === undefined) throw unanswered();
+      if (isFinal(reply)) return result(reply);
+      if (reply.type === "lost" && draft.key === undefined) throw unanswered();
     }
-    const last = this.#last(outcomes);
+    const last = this.#last(replies);
     return result(await this.#within(ANSWER_MS, Promise.race([answered.promise, last])));
   }
 
   /** What to say when none of these is final. */
-  async #last(outcomes: readonly Promise<Outcome>[]): Promise<Outcome> {
-    const all = await Promise.all(outcomes);
+  async #last(replies: readonly Promise<Reply>[]): Promise<Reply> {
+    const all = await Promise.all(replies);
     return all.find(({ type }) => type === "lost") ?? { type: "refused" };
   }
 
-  async #askOne(origin: Origin, draft: Leveled): Promise<Outcome> {
+  async #askOne(origin: Origin, draft: Leveled): Promise<Reply> {
     if (this.#asked >= MAX_ASKED) return { type: "failed", error: tooMany() };
     this.#asked += 1;
     try {
@@ -205,8 +205,8 @@ export class Sequencer {
     else if (!ready(group).includes(self)) throw unanswered();
   }
 
-  async #within(ms: number, outcome: Promise<Outcome>): Promise<Outcome> {
-    return await within(this.#options.clock, ms, outcome) ?? { type: "lost" };
+  async #within(ms: number, reply: Promise<Reply>): Promise<Reply> {
+    return await within(this.#options.clock, ms, reply) ?? { type: "lost" };
   }
 }
 
@@ -214,15 +214,15 @@ function isSequenced({ key, order }: Draft): boolean {
   return key !== undefined || order !== undefined;
 }
 
-function isFinal(outcome: Outcome): boolean {
-  return outcome.type === "answered" || outcome.type === "failed";
+function isFinal(reply: Reply): boolean {
+  return reply.type === "answered" || reply.type === "failed";
 }
 
 /** @throws {GroundwaveError} */
-function result(outcome: Outcome): Published {
-  if (outcome.type === "answered") return outcome.published;
-  if (outcome.type === "failed") throw outcome.error;
-  throw outcome.type === "refused" ? unavailable() : unanswered();
+function result(reply: Reply): Published {
+  if (reply.type === "answered") return reply.published;
+  if (reply.type === "failed") throw reply.error;
+  throw reply.type === "refused" ? unavailable() : unanswered();
 }
 
 /** Whether a draft would say what the message says. */
