@@ -93,8 +93,8 @@ function clusterMetrics({ custody, exchanges, freshness }: Cluster): Metric[] {
 function peerMetrics({ sessions, counters }: Peers): Metric[] {
   const open = "Open sessions with peers, by what this relay does in them.";
   return [
-    { ...gauge("peer_sessions", open, sessions.asking), labels: { side: "asking" } },
-    { ...gauge("peer_sessions", open, sessions.answering), labels: { side: "answering" } },
+    gauge("peer_sessions", open, sessions.asking, { side: "asking" }),
+    gauge("peer_sessions", open, sessions.answering, { side: "answering" }),
     counter("peer_unreached_total", "Sessions that peers did not accept.", counters.unreached),
     counter("peer_refused_total", "Sessions ended for what one side is or sent.", counters.refused),
   ];
@@ -119,13 +119,12 @@ function archiveMetrics({ trouble, counters }: Archive): Metric[] {
   ];
 }
 
-function gauge(name: string, help: string, value: number): Metric {
-  return { name: `groundwave_${name}`, help, type: "gauge", value };
+function gauge(name: string, help: string, value: number, labels?: Metric["labels"]): Metric {
+  return { name: `groundwave_${name}`, help, type: "gauge", value, ...(labels && { labels }) };
 }
 
 function counter(name: string, help: string, value: number, labels?: Metric["labels"]): Metric {
-  const metric: Metric = { name: `groundwave_${name}`, help, type: "counter", value };
-  return labels ? { ...metric, labels } : metric;
+  return { name: `groundwave_${name}`, help, type: "counter", value, ...(labels && { labels }) };
 }
 
 function snake(name: string): string {

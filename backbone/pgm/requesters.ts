@@ -12,7 +12,7 @@ export type Requester = number | string;
  * Sequence numbers that one may ask for: 20,000 a second, a fifth of what a source sends when it is saturated with small
  * packets, and at once those of 65 full NAKs.
  */
-export const REQUESTS = { perMs: 20, burst: 4_096 } as const;
+const REQUESTS = { perMs: 20, burst: 4_096 } as const;
 
 /** The most requesters remembered. */
 const MOST = 1_024;

@@ -11,7 +11,7 @@ import { SLOTS } from "./group_table.ts";
 export const ENTRIES_BYTES = 2 * SLOTS;
 
 /** Larger epochs cannot have come about by moves. Far below where integers stop to be exact, in Lua as here. */
-export const LARGEST_EPOCH = 2 ** 48;
+const LARGEST_EPOCH = 2 ** 48;
 
 /** Which of two versions is newer. */
 export interface Version {

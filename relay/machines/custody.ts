@@ -8,7 +8,7 @@ import type { Origin } from "../protocol/message.ts";
 import { rank } from "./rendezvous.ts";
 
 /** How many relays keep a group. */
-export const CUSTODIANS = 2;
+const CUSTODIANS = 2;
 
 /** How long a relay that is no custodian any more keeps its groups at least: views need that to agree. */
 const RETIRE_MS = 10_000;

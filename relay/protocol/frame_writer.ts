@@ -21,6 +21,7 @@ import { WireWriter } from "./wire.ts";
 
 /** Frames that may be as large as a log. */
 type LongFrame = Extract<Frame, { readonly type: "catch_up" | "pull" | "digest" | "push" }>;
+type ShortFrame = Exclude<Frame, LongFrame>;
 
 /**
  * Encodes a frame, its length before it. A long one may make several, each of about 1.3 MiB at most, which are encoded only
@@ -91,9 +92,15 @@ function writePlace(
   for (const range of ranges) writeRange(writer, 3, range);
 }
 
-function bodyOf(frame: Exclude<Frame, LongFrame>): Uint8Array {
+function bodyOf(frame: ShortFrame): Uint8Array {
   const writer = new WireWriter();
-  if ("id" in frame) writer.writeVarintField(1, frame.id);
+  if ("id" in frame) writeIdentified(writer, frame);
+  else writeWord(writer, frame);
+  return writer.bytes();
+}
+
+/** What concerns the session itself. */
+function writeWord(writer: WireWriter, frame: Exclude<ShortFrame, { readonly id: number }>): void {
   switch (frame.type) {
     case "hello":
       writer.writeVarintField(1, frame.version);
@@ -115,6 +122,16 @@ function bodyOf(frame: Exclude<Frame, LongFrame>): Uint8Array {
     case "credit":
       writer.writeVarintField(1, frame.bytes);
       break;
+  }
+}
+
+/** What is asked or answered; without fields of its own a ping, a pong and a question for the table. */
+function writeIdentified(
+  writer: WireWriter,
+  frame: Extract<ShortFrame, { readonly id: number }>,
+): void {
+  writer.writeVarintField(1, frame.id);
+  switch (frame.type) {
     case "pull_done":
       for (const [group, position] of frame.positions) {
         writer.nested(2, () => {
@@ -144,7 +161,6 @@ function bodyOf(frame: Exclude<Frame, LongFrame>): Uint8Array {
       if (frame.retryAfterS !== undefined) writer.writeVarintField(4, frame.retryAfterS);
       break;
   }
-  return writer.bytes();
 }
 
 function writeDraft(writer: WireWriter, draft: Draft): void {

@@ -40,9 +40,7 @@ export function acting(
   const { table, logs, peers, announcer, sync, replication } = parts;
   const groups = own(
     new Groups({
-      backbone,
-      clock,
-      lingerMs: retention.maxAgeMs,
+      ...{ backbone, clock, lingerMs: retention.maxAgeMs },
       entered: (group) => cluster.entered(group),
       left: (group) => cluster.freshness.left(group),
     }),

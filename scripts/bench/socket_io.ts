@@ -5,7 +5,7 @@
  */
 
 /** What is installed. */
-export const SOCKET_IO = {
+const SOCKET_IO = {
   "socket.io": "4.8.4",
   "@socket.io/redis-adapter": "8.3.0",
   redis: "6.3.1",

@@ -16,7 +16,7 @@ export interface Arguments {
 }
 
 /** Names that every command takes besides its own flags. */
-export const COMMON: Readonly<
+const COMMON: Readonly<
   Record<"config" | "help" | "version", { readonly placeholder?: string }>
 > = {
   config: { placeholder: "FILE" },
@@ -79,7 +79,7 @@ export async function resolve<F extends Flags>(
 }
 
 /** `group-port` is `GROUNDWAVE_GROUP_PORT` in the environment. */
-export function environmentTwin(name: string): string {
+function environmentTwin(name: string): string {
   return `GROUNDWAVE_${name.toUpperCase().replaceAll("-", "_")}`;
 }
 

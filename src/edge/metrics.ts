@@ -77,7 +77,7 @@ function edgeMetrics(counters: Counters, connections: Connections): Metric[] {
 }
 
 /** Samples of one name stand together under one HELP and TYPE, as the format demands. */
-export function renderMetrics(metrics: readonly Metric[]): string {
+function renderMetrics(metrics: readonly Metric[]): string {
   const families = new Map<string, string[]>();
   for (const { name, help, type, value, labels } of metrics) {
     let lines = families.get(name);

@@ -26,7 +26,7 @@ export function memoLast<K extends object | string, V>(render: (key: K) => V): (
 }
 
 /** `message` as the JSON object of every JSON surface, on one line. */
-export function messageJson(message: Message): string {
+function messageJson(message: Message): string {
   const { data, event } = message, binary = typeof data !== "string";
   return JSON.stringify({
     op: "message",
@@ -39,7 +39,7 @@ export function messageJson(message: Message): string {
   });
 }
 
-export function gapJson({ channel, reason, missing, cursor }: GapEvent): string {
+function gapJson({ channel, reason, missing, cursor }: GapEvent): string {
   return JSON.stringify({ op: "gap", channel, reason, missing, cursor });
 }
 
