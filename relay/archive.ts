@@ -215,8 +215,9 @@ export class Archive {
   }
 
   async #load(): Promise<void> {
-    const { store, logs, origins, clock, wallMs } = this.#options;
-    const { writtenMs, heardMs } = await store.open();
+    const { store, logs, origins, clock, wallMs, log } = this.#options;
+    const { writtenMs, heardMs, risk } = await store.open();
+    if (risk) log("warn", "the archive may lose messages", { archive: store.name, reason: risk });
     for (const [origin, ms] of heardMs) {
       origins.hear(origin, clock.nowMs(), Math.max(0, wallMs() - ms));
     }
@@ -229,9 +230,7 @@ export class Archive {
       messages += kept.messages.length;
     }
     this.#loaded = true;
-    if (messages > 0) {
-      this.#options.log("info", "went on from the archive", { archive: store.name, messages });
-    }
+    if (messages > 0) log("info", "went on from the archive", { archive: store.name, messages });
   }
 
   async #round(): Promise<void> {

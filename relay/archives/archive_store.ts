@@ -57,6 +57,8 @@ export interface Opening {
   readonly writtenMs: number | undefined;
   /** When each origin was last heard of, in wall-clock milliseconds. */
   readonly heardMs: ReadonlyMap<Origin, number>;
+  /** Why it may lose what it keeps, in an operator's words, if that is known. */
+  readonly risk?: string;
 }
 
 /**

@@ -55,11 +55,13 @@ export class RedisStreams implements ArchiveStore {
   }
 
   async open(): Promise<Opening> {
-    const [token, written, heard] = await this.#use((redis) =>
+    const [token, written, heard, memory] = await this.#use((redis) =>
       Promise.all([
         redis.get(this.#common("token")),
         redis.get(this.#common("written")),
         redis.hgetall(this.#common("origins")),
+        // Who may not ask is not told.
+        redis.info("memory").catch(() => ""),
       ])
     );
     // Before the slots are: a Redis that is emptied while they are read is another one afterwards.
@@ -68,6 +70,7 @@ export class RedisStreams implements ArchiveStore {
     return {
       writtenMs: written === null ? undefined : Number(written),
       heardMs: positions(heard),
+      ...riskOf(memory),
     };
   }
 
@@ -210,6 +213,15 @@ function argumentsOf(update: SlotUpdate): (string | number | Buffer)[] {
     floors,
   ];
   return lists.flatMap((list) => [list.length, ...list.flat()]);
+}
+
+/** Of what INFO says: whether Redis drops keys when it is full. */
+function riskOf(memory: string): Pick<Opening, "risk"> {
+  const policy = /^maxmemory_policy:(\S+)/m.exec(memory)?.[1] ?? "noeviction";
+  if (policy === "noeviction" || /^maxmemory:0\r?$/m.test(memory)) return {};
+  return {
+    risk: `when it is full, it drops keys: set its maxmemory-policy to noeviction, not ${policy}`,
+  };
 }
 
 function positions(fields: Readonly<Record<string, string>>): Map<Origin, number> {

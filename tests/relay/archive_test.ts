@@ -190,6 +190,18 @@ Deno.test("a relay starts with what is kept where nothing can be written", async
   await end();
 });
 
+Deno.test("a store that may lose what it keeps is used, and the operator is told", async () => {
+  const place = new ArchivePlace();
+  place.risk = "it drops keys";
+  const { clock, archive, told, publish, end } = setUp({ place });
+  await archive.start();
+  assert.deepEqual(told, ["warn: the archive may lose messages"]);
+  const archived = outcome(publish());
+  await pass(clock, 10);
+  assert.equal(archived.said, "archived");
+  await end();
+});
+
 Deno.test("a relay hears all groups for a store of its own, and none for a shared one", async () => {
   const own = setUp(), shared = setUp({ isShared: true });
   await own.archive.start();

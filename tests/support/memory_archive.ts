@@ -30,6 +30,8 @@ export class ArchivePlace {
   trouble: string | undefined;
   /** Why it cannot be written. */
   full: string | undefined;
+  /** Why it may lose what it keeps. */
+  risk: string | undefined;
 
   /** The ids in a slot's copy, in order. */
   ids(slot: number): string[] {
@@ -51,6 +53,7 @@ export class MemoryArchive implements ArchiveStore {
     return this.#use(() => ({
       writtenMs: this.#place.writtenMs,
       heardMs: new Map(this.#place.heardMs),
+      ...(this.#place.risk && { risk: this.#place.risk }),
     }));
   }
 

@@ -71,6 +71,17 @@ redisTest("what is wrong with Redis is said in an operator's words", async () =>
   await store.close();
 });
 
+redisTest("a Redis that drops keys when it is full is a risk, and says so", async () => {
+  await using redis = await startRedis(["--maxmemory-policy", "volatile-lru"]);
+  const store = storeOf(`redis://${redis.address}`);
+  assert.equal((await store.open()).risk, undefined);
+  await redis.cli("config", "set", "maxmemory", "100mb");
+  assert.match((await store.open()).risk ?? "", /to noeviction, not volatile-lru/);
+  await redis.cli("config", "set", "maxmemory-policy", "noeviction");
+  assert.equal((await store.open()).risk, undefined);
+  await store.close();
+});
+
 /** Two relays' stores, each with a slot of its own that is listed. */
 async function pairOf(address: string) {
   const pair = [1, 2].map((slot) => {
