@@ -116,7 +116,8 @@ export class Answerer extends Session {
     }
     const weight = weightOf(request), first = this.#unanswered.size === 0;
     const tooHeavy = !first && this.#weight + weight > MAX_REQUESTS_WEIGHT;
-    if (this.#unanswered.size >= MAX_REQUESTS || tooHeavy) {
+    // What the asker does not read it has no answer to.
+    if (this.#unanswered.size + this.outbox.waiting >= MAX_REQUESTS || tooHeavy) {
       throw new SessionError("protocol", "it asks for too much at once");
     }
     this.#unanswered.set(request.id, weight);

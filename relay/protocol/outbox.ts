@@ -26,6 +26,11 @@ export class Outbox {
     return this.#uncredited;
   }
 
+  /** Frames that the connection has not taken yet. */
+  get waiting(): number {
+    return this.#frames.length;
+  }
+
   send(frame: Frame): void {
     this.#frames.push(frame);
   }

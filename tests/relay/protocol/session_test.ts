@@ -218,6 +218,19 @@ Deno.test("requests that are not answered are bounded on both sides", () => {
   assert.match(endOf(answerer) ?? "", /too much/);
 });
 
+Deno.test("who asks on and reads no answer loses its session", () => {
+  const { asker, answerer } = newSession(), random = seededRandom(1);
+  while (carry(asker, answerer, random) || carry(answerer, asker, random));
+  const ping = (id: number) => {
+    for (const bytes of encodeFrame({ type: "ping", id })) answerer.handleBytes(bytes, 0);
+    for (let ask; (ask = answerer.pollEvent());) answerer.answer({ type: "pong", id: ask.id });
+  };
+  for (let id = 0; id < MAX_REQUESTS; id++) ping(id);
+  assert.equal(endOf(answerer), undefined);
+  ping(MAX_REQUESTS);
+  assert.match(endOf(answerer) ?? "", /too much/);
+});
+
 Deno.test("who sends a byte now and then says nothing", () => {
   const { asker, answerer } = newSession(), random = seededRandom(1);
   asker.ask({ type: "ping" }, 0);
