@@ -98,7 +98,7 @@ export const refOnly = z.object({ ref });
 
 /** What a reader reads, and from where on. */
 const readerFields = {
-  channels: z.array(channel).min(1, "at least one is needed"),
+  channels: z.array(channel).min(1, "none is named: add channel=NAME"),
   after: start.default("live"),
 };
 

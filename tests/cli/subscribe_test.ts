@@ -5,6 +5,7 @@ import { denoHost, serve } from "../../src/edge/adapters/deno.ts";
 import { createEdge } from "../../src/edge/edge.ts";
 import { anonymousAll, type Grants } from "../../src/edge/grants.ts";
 import { MemoryUpstream } from "../support/memory_upstream.ts";
+import { freeTcpPort } from "../support/redis_server.ts";
 import { fakeTerminal } from "../support/terminal.ts";
 
 /** A node whose relay is a memory, and what its requests showed as authorization. */
@@ -152,6 +153,16 @@ Deno.test("an interruption is bridged by cursor, and said", async () => {
   run.terminal.interrupt();
   assert.equal(await run.code, 0);
 });
+
+for (const transport of transports) {
+  Deno.test(`where nobody answers that is said, and tried again, by ${transport}`, async () => {
+    const run = follow(`http://127.0.0.1:${freeTcpPort()}`, "a", "--transport", transport);
+    await run.until(() => run.terminal.written.err !== "");
+    assert.match(run.terminal.written.err, /^trying again: no connection\n/);
+    run.terminal.interrupt();
+    assert.equal(await run.code, 0);
+  });
+}
 
 Deno.test("an error that trying again cannot mend ends the command", async () => {
   await using node = await startNode();

@@ -252,6 +252,8 @@ Deno.test("bad requests get the table's error", async () => {
     assert.equal(await errorOf(await ask(target, { headers })), expected, target);
     assert.equal(upstream.subscriptions, 0);
   }
+  const { message } = (await (await fixture().ask("/sse")).json()).error;
+  assert.equal(message, "channels: none is named: add channel=NAME");
 });
 
 Deno.test("1000 channels are one stream", async () => {

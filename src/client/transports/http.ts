@@ -213,7 +213,7 @@ class HttpLink implements Link {
       this.close();
       const error = cause instanceof GroundwaveError
         ? cause
-        : new GroundwaveError("unavailable", "the connection was lost", { cause });
+        : new GroundwaveError("unavailable", "no connection", { cause });
       this.#events.closed(error, false);
     }
   }

@@ -266,5 +266,7 @@ function closeError(code: number, reason: string): GroundwaveError {
   const codes = Object.keys(ERRORS) as ErrorCode[];
   const known = codes.find((name) => name === reason) ??
     codes.find((name) => ERRORS[name].close === code);
-  return new GroundwaveError(known ?? "unavailable", reason || `the connection was lost (${code})`);
+  // Up to 1006 a code says no more than that.
+  const lost = code > 1006 ? `the connection was closed (${code})` : "no connection";
+  return new GroundwaveError(known ?? "unavailable", reason || lost);
 }
