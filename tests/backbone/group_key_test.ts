@@ -1,9 +1,8 @@
 import { deepEqual, equal, ok, rejects, throws } from "node:assert/strict";
 import { hash, LOOK_MS, openGroupKey, parseGroupKey, SETTLE_MS } from "../../backbone/group_key.ts";
-import { openBackbone } from "../../backbone/endpoint.ts";
-import { systemClock } from "../../backbone/clock.ts";
 import { freePort } from "../support/free_port.ts";
 import { credentials, groupKey } from "../support/group_keys.ts";
+import { openLoopback } from "../support/loopback_backbone.ts";
 import { VirtualClock } from "../support/virtual_clock.ts";
 
 const HEX = "00112233445566778899aabbccddeeff";
@@ -156,22 +155,12 @@ Deno.test("over sockets relays of one key hear each other, those of another hear
   const groupPort = freePort(), heard: string[] = [];
   const arrived = Promise.withResolvers<void>();
   const open = (origin: string, keys: Parameters<typeof credentials>[0]) =>
-    openBackbone({
-      origin,
-      interface: "127.0.0.1",
-      groupBase: "239.192.7.0",
-      groupCount: 4,
-      groupPort,
-      clock: systemClock,
-      random: Math.random,
-      credentials: credentials(keys),
-    }, {
+    openLoopback(origin, groupPort, {
       message: (_group, from, payload) => {
         heard.push(`${origin} from ${from}: ${payload[0]}`);
         if (payload[0] === 2) arrived.resolve();
       },
-      lost: () => {},
-    });
+    }, { credentials: credentials(keys) });
   const relays = [
     await open("AAAAAAAA", [groupKey(1)]),
     await open("BBBBBBBB", [groupKey(2), groupKey(1)]),

@@ -4,6 +4,7 @@ import type { Host } from "../../scripts/lan/host.ts";
 import { canOpenLabs, Lab } from "../../scripts/lan/lab.ts";
 import { shell } from "../../scripts/lan/shell.ts";
 import type { Finding } from "../../src/cli/doctor/finding.ts";
+import { about } from "../support/findings.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const ignore = !canOpenLabs();
@@ -21,13 +22,6 @@ async function doctorOn(host: Host, ...args: string[]) {
   const { findings, ok }: { findings: Finding[]; ok: boolean } = JSON.parse(lines[0] ?? "");
   assert.equal(ok, code === 0);
   return { code, findings };
-}
-
-function about(findings: readonly Finding[], pattern: RegExp): Finding {
-  const found = findings.filter(({ about }) => pattern.test(about));
-  assert.equal(found.length, 1, JSON.stringify(findings));
-  assert(found[0]);
-  return found[0];
 }
 
 Deno.test({ name: "two machines hear each other", ignore }, async () => {

@@ -8,6 +8,7 @@ import { checkOwnPort } from "../../src/cli/doctor/own_port.ts";
 import { judgePeers } from "../../src/cli/doctor/peers.ts";
 import { decodeMessage, encodeMessage } from "../../src/cli/doctor/probe.ts";
 import { run } from "../../src/cli/program.ts";
+import { about } from "../support/findings.ts";
 import { freePort } from "../support/free_port.ts";
 import { fakeTerminal } from "../support/terminal.ts";
 
@@ -20,13 +21,6 @@ async function doctor(...args: string[]) {
   assert.equal(terminal.written.err, "");
   const findings: Finding[] = JSON.parse(terminal.written.out).findings;
   return { code, findings };
-}
-
-function about(findings: readonly Finding[], pattern: RegExp): Finding {
-  const found = findings.filter(({ about }) => pattern.test(about));
-  assert.equal(found.length, 1, JSON.stringify(findings));
-  assert(found[0]);
-  return found[0];
 }
 
 Deno.test("loopback works, its port is free; then it is taken, by one that shares and one that does not", async () => {

@@ -8,13 +8,14 @@ import { systemClock } from "../../backbone/clock.ts";
 import { encodeAnnouncement } from "../../relay/protocol/announcement.ts";
 import { newOrigin } from "../../relay/new_names.ts";
 import { announcement } from "../support/announcement.ts";
+import { eventually } from "../support/eventually.ts";
+import { custodiansReady, metric } from "../support/node_metrics.ts";
 import {
   freeGroupPort,
   type ServerProcess,
   startNode,
   startServer,
 } from "../support/node_process.ts";
-import { eventually } from "../support/redis_server.ts";
 import { transports } from "../support/subscribers.ts";
 
 const GROUPS = 4;
@@ -39,19 +40,6 @@ async function withNodes(
   } finally {
     await Promise.all(nodes.map((node) => node.end()));
   }
-}
-
-async function metric({ url }: ServerProcess, name: string): Promise<number> {
-  const text = await (await fetch(`${url}/metrics`)).text();
-  return Number(new RegExp(`^groundwave_${name} (\\S+)$`, "m").exec(text)?.[1]);
-}
-
-/** Each group has its two ready custodians. */
-async function custodiansReady(...nodes: ServerProcess[]): Promise<void> {
-  await eventually(async () => {
-    const ready = await Promise.all(nodes.map((node) => metric(node, "custody_ready")));
-    return ready.reduce((sum, groups) => sum + groups, 0) === 2 * GROUPS;
-  }, "two custodians for each group");
 }
 
 async function publish({ url }: ServerProcess, data: string, query = "") {
@@ -96,7 +84,7 @@ Deno.test("two nodes of one id: both say so, and work as two", () => {
   const groupPort = freeGroupPort();
   const start = () => startNode(...args(groupPort, "--id", "twin"));
   return withNodes([start(), start()], async (a, b) => {
-    await custodiansReady(a, b);
+    await custodiansReady([a, b], GROUPS);
     for (const node of [a, b]) await said(node, /warn .*two relays have one id: give each its own/);
     for (const [n, node] of [a, b].entries()) {
       const { status, ack } = await publish(node, "x", `?key=${n}`);
@@ -115,7 +103,7 @@ for (const keyed of [true, false]) {
     const late = startServer("tests/e2e/skewed_node.ts", `${-TEN_MINUTES_MS}`, ...flags);
     try {
       await withNodes([startNode(...flags), late], async (a, b) => {
-        await custodiansReady(a, b);
+        await custodiansReady([a, b], GROUPS);
         for (const node of [a, b]) await said(node, /warn .*clocks are apart/);
         const subscribe = transports["sse raw"];
         assert.ok(subscribe);

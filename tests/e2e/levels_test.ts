@@ -1,5 +1,6 @@
 /** Levels, keys and total order by HTTP, across nodes that are processes of their own and may be killed. */
 import assert from "node:assert/strict";
+import { custodiansReady, metric } from "../support/node_metrics.ts";
 import { freeGroupPort, type ServerProcess, startNode } from "../support/node_process.ts";
 import { type Subscriber, transports } from "../support/subscribers.ts";
 
@@ -47,21 +48,11 @@ async function withNodes(
     for (let n = 0; n < count; n++) {
       nodes.push(await startNode(...cluster, "--group-count", String(GROUPS)));
     }
-    await custodiansReady(nodes);
+    await custodiansReady(nodes, GROUPS);
     await body(nodes);
   } finally {
     await Promise.all(nodes.map((node) => node.end("SIGKILL")));
   }
-}
-
-/** Resolves when two nodes keep each group. */
-async function custodiansReady(nodes: readonly ServerProcess[]): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
-    const ready = await Promise.all(nodes.map((node) => metric(node, "custody_ready")));
-    if (ready.reduce((sum, groups) => sum + groups, 0) === 2 * GROUPS) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error("the custodians are not ready");
 }
 
 /** The node that sequences a channel: the one whose count of published messages rises. */
@@ -77,11 +68,6 @@ async function sequencerOf(
   const sequencer = nodes.find((_, n) => after[n] !== before[n]);
   assert.ok(sequencer);
   return sequencer;
-}
-
-async function metric({ url }: ServerProcess, name: string): Promise<number> {
-  const text = await (await fetch(`${url}/metrics`)).text();
-  return Number(new RegExp(`^groundwave_${name} (\\d+)$`, "m").exec(text)?.[1]);
 }
 
 Deno.test("a key is one message on every node, also once the node that sequenced it is killed", () =>

@@ -5,14 +5,10 @@ import { RedisStore } from "../../backbone/registry/redis_store.ts";
 import { parseRedisUrl } from "../../backbone/registry/redis_url.ts";
 import { SlotGroups } from "../../backbone/registry/slot_groups.ts";
 import { slotOf } from "../../relay/protocol/slot.ts";
+import { eventually } from "../support/eventually.ts";
+import { metric } from "../support/node_metrics.ts";
 import { freeGroupPort, type ServerProcess, startNode } from "../support/node_process.ts";
-import {
-  eventually,
-  freeTcpPort,
-  type RedisServer,
-  redisTest,
-  startRedis,
-} from "../support/redis_server.ts";
+import { freeTcpPort, type RedisServer, redisTest, startRedis } from "../support/redis_server.ts";
 import { transports } from "../support/subscribers.ts";
 
 const GROUPS = 4;
@@ -36,18 +32,13 @@ async function withNodes(
     const [a, b] = nodes;
     assert.ok(a && b);
     for (const { url } of nodes) {
-      await eventually(async () => await metric(url, "relay_peers") === 1, "the other node");
+      await eventually(async () => await metric({ url }, "relay_peers") === 1, "the other node");
       await eventually(async () => (await readyz(url)).status === "ready", "readiness");
     }
     await body(a, b, groupPort);
   } finally {
     await Promise.all(nodes.map((node) => node.end()));
   }
-}
-
-async function metric(url: string, name: string): Promise<number> {
-  const text = await (await fetch(`${url}/metrics`)).text();
-  return Number(new RegExp(`^groundwave_${name} (\\S+)$`, "m").exec(text)?.[1]);
 }
 
 async function readyz(url: string): Promise<{ status: string; notes?: string[] }> {
@@ -90,7 +81,7 @@ redisTest(
       for (let epoch = 2; epoch <= 5; epoch++) {
         assert.equal((await move(url, groupPort)).epoch, epoch);
         for (const node of [a, b]) {
-          await eventually(async () => await metric(node.url, "table_epoch") === epoch, "the move");
+          await eventually(async () => await metric(node, "table_epoch") === epoch, "the move");
         }
       }
       moving = false;
@@ -100,7 +91,7 @@ redisTest(
       assert.deepEqual(subscriber.messages.map(({ data }) => data), expected);
       assert.deepEqual(subscriber.others, []);
       await subscriber.close();
-      assert.equal(await metric(a.url, "table_moves_total"), 4);
+      assert.equal(await metric(a, "table_moves_total"), 4);
       assert.match(b.written.err, /slots move to other groups .*epoch=5/);
     });
   },
@@ -119,7 +110,7 @@ redisTest(
       const subscriber = await subscribe(b.url, "news");
       await move(url, groupPort);
       for (const node of [a, b]) {
-        await eventually(async () => await metric(node.url, "table_epoch") === 2, "the move");
+        await eventually(async () => await metric(node, "table_epoch") === 2, "the move");
       }
       let sent = 0;
       const passes = async () => {
@@ -127,9 +118,9 @@ redisTest(
         await subscriber.until(sent);
       };
       const isDown = async () =>
-        await metric(a.url, "redis_up") === 0 && await metric(b.url, "redis_up") === 0;
+        await metric(a, "redis_up") === 0 && await metric(b, "redis_up") === 0;
       const isUp = async () =>
-        await metric(a.url, "redis_up") === 1 && await metric(b.url, "redis_up") === 1;
+        await metric(a, "redis_up") === 1 && await metric(b, "redis_up") === 1;
 
       first.signal("SIGSTOP");
       await passes();
@@ -142,7 +133,7 @@ redisTest(
       await first.cli("save");
       await move(url, groupPort);
       for (const node of [a, b]) {
-        await eventually(async () => await metric(node.url, "table_epoch") === 3, "the move");
+        await eventually(async () => await metric(node, "table_epoch") === 3, "the move");
       }
       const writtenBack = async (redis: RedisServer) => {
         const key = `{groundwave:239.192.7.0:${groupPort}}:groups`;
@@ -156,7 +147,7 @@ redisTest(
       await old.cli("save");
       const empty = stack.use(await old.restart());
       await writtenBack(empty);
-      assert.equal(await metric(b.url, "table_moves_total"), 2);
+      assert.equal(await metric(b, "table_moves_total"), 2);
 
       await empty.stop();
       await eventually(isDown, "the nodes to see that Redis is gone");
@@ -183,15 +174,15 @@ redisTest(
     const url = `redis://:secret@${redis.address}`;
     await withNodes(`redis://${redis.address}`, async (a, _b, groupPort) => {
       const moved = await move(`redis://${redis.address}`, groupPort);
-      await eventually(async () => await metric(a.url, "table_epoch") === moved.epoch, "the move");
+      await eventually(async () => await metric(a, "table_epoch") === moved.epoch, "the move");
       await redis.stop();
       const late = await start(groupPort, url);
       try {
         await eventually(
-          async () => await metric(late.url, "table_epoch") === moved.epoch,
+          async () => await metric(late, "table_epoch") === moved.epoch,
           "a peer",
         );
-        assert.equal(await metric(late.url, "redis_up"), 0);
+        assert.equal(await metric(late, "redis_up"), 0);
         assert.match(late.written.err, /Redis cannot be used.*nothing listens there/);
         assert.doesNotMatch(late.written.err, /secret/);
       } finally {
@@ -209,7 +200,7 @@ redisTest(
     await redis.cli("hset", key, "epoch", "9", "hash", "0", "entries", "\x01".repeat(32_768));
     const node = await start(groupPort, `redis://${redis.address}`);
     try {
-      await eventually(async () => await metric(node.url, "redis_up") === 0, "the trouble");
+      await eventually(async () => await metric(node, "redis_up") === 0, "the trouble");
       assert.match(node.written.err, /slot 0 is in group 257.*--group-count/);
       await publish(node.url, "x");
       await redis.cli("del", key);
@@ -217,7 +208,7 @@ redisTest(
       await eventually(() => /it is full: raise its maxmemory/.test(node.written.err), "the log");
       await publish(node.url, "y");
       await redis.cli("config", "set", "maxmemory", "0");
-      await eventually(async () => await metric(node.url, "redis_up") === 1, "the end of it");
+      await eventually(async () => await metric(node, "redis_up") === 1, "the end of it");
       assert.equal(node.written.err.match(/Redis cannot be used/g)?.length, 2, node.written.err);
       assert.match(node.written.err, /Redis is used again/);
     } finally {

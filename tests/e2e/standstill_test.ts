@@ -1,5 +1,6 @@
 /** Nodes that stop for a while and go on, as processes and virtual machines do. */
 import assert from "node:assert/strict";
+import { custodiansReady } from "../support/node_metrics.ts";
 import { freeGroupPort, type ServerProcess, startNode } from "../support/node_process.ts";
 
 const GROUPS = 4;
@@ -11,20 +12,6 @@ async function post({ url }: ServerProcess, target: string): Promise<string> {
   const { id, error } = await response.json();
   assert.equal(response.status, 200, JSON.stringify(error));
   return id;
-}
-
-async function metric({ url }: ServerProcess, name: string): Promise<number> {
-  const text = await (await fetch(`${url}/metrics`)).text();
-  return Number(new RegExp(`^groundwave_${name} (\\d+)$`, "m").exec(text)?.[1]);
-}
-
-async function custodiansReady(nodes: readonly ServerProcess[]): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
-    const ready = await Promise.all(nodes.map((node) => metric(node, "custody_ready")));
-    if (ready.reduce((sum, groups) => sum + groups, 0) === 2 * GROUPS) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error("the custodians are not ready");
 }
 
 /** The node that published the message of an id. */
@@ -45,7 +32,7 @@ async function stopSequencer(stoppedMs: number): Promise<void> {
     for (let n = 0; n < 3; n++) {
       nodes.push(await startNode(...cluster, "--group-count", String(GROUPS)));
     }
-    await custodiansReady(nodes);
+    await custodiansReady(nodes, GROUPS);
     const [any] = nodes;
     assert.ok(any);
     const sequencer = publisherOf(nodes, await post(any, "/publish/news?order=total"));

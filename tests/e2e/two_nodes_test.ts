@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { metric } from "../support/node_metrics.ts";
 import {
   freeGroupPort,
   type ServerProcess,
@@ -56,12 +57,6 @@ async function post(url: string, body: string | Uint8Array<ArrayBuffer>): Promis
   return answer.id;
 }
 
-async function metric(url: string, name: string): Promise<number> {
-  const text = await (await fetch(`${url}/metrics`)).text();
-  return text.split("\n").filter((line) => line.startsWith(name))
-    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
-}
-
 /** Origin and seq of an id or of an SSE cursor's message: the data says it, `<node>:<n>`. */
 function check(subscriber: Subscriber, each: number): void {
   const next = new Map<string, number>();
@@ -97,9 +92,9 @@ Deno.test("10,000 messages reach every transport of both nodes, in order, each o
 async function exchangeByMulticast(urls: readonly [string, string], each: number): Promise<void> {
   await exchange(urls, each);
   for (const url of urls) {
-    assert.ok(await metric(url, "groundwave_backbone_nak_sent_total") > 0, "NAKs were sent");
-    assert.equal(await metric(url, "groundwave_relay_unrepaired_total"), 0, "not repaired");
-    assert.equal(await metric(url, 'groundwave_relay_received_total{result="held"}'), 0, "held");
+    assert.ok(await metric({ url }, "backbone_nak_sent_total") > 0, "NAKs were sent");
+    assert.equal(await metric({ url }, "relay_unrepaired_total"), 0, "not repaired");
+    assert.equal(await metric({ url }, 'relay_received_total{result="held"}'), 0, "held");
   }
 }
 

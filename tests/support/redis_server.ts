@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { eventually } from "./eventually.ts";
 
 const START_MS = 20_000;
 
@@ -37,18 +38,6 @@ export async function startRedis(args: readonly string[] = []): Promise<RedisSer
 export function freeTcpPort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;
-}
-
-/** Resolves once `condition` holds; asked every 50 ms, for 20 s at most or for `forMs`. */
-export async function eventually(
-  condition: () => boolean | Promise<boolean>,
-  what = "a test",
-  forMs = START_MS,
-) {
-  for (const endMs = performance.now() + forMs; !await condition();) {
-    if (performance.now() > endMs) throw new Error(`waited in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }
 
 async function launchAnywhere(

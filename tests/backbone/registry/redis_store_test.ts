@@ -4,8 +4,8 @@ import { RedisStore } from "../../../backbone/registry/redis_store.ts";
 import { parseRedisUrl } from "../../../backbone/registry/redis_url.ts";
 import { SlotGroups } from "../../../backbone/registry/slot_groups.ts";
 import { StoreTrouble } from "../../../backbone/registry/table_store.ts";
+import { eventually } from "../../support/eventually.ts";
 import {
-  eventually,
   freeTcpPort,
   type RedisServer,
   redisTest,

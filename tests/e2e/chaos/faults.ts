@@ -6,7 +6,8 @@
  */
 import type { Cut, Host } from "../../../scripts/lan/host.ts";
 import type { Fault } from "../../support/cluster_ledger.ts";
-import { eventually, type RedisServer } from "../../support/redis_server.ts";
+import { eventually } from "../../support/eventually.ts";
+import type { RedisServer } from "../../support/redis_server.ts";
 import type { ChaosNode } from "./node.ts";
 import { note, nowMs, pause, type Scene } from "./scene.ts";
 

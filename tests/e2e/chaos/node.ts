@@ -4,7 +4,7 @@
  * @module
  */
 import type { Host } from "../../../scripts/lan/host.ts";
-import { eventually } from "../../support/redis_server.ts";
+import { eventually } from "../../support/eventually.ts";
 
 const ROOT = new URL("../../..", import.meta.url).pathname;
 const PORT = 8000;

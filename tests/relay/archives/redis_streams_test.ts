@@ -3,14 +3,9 @@ import { systemClock } from "../../../backbone/clock.ts";
 import { parseRedisUrl } from "../../../backbone/registry/redis_url.ts";
 import { ArchiveTrouble } from "../../../relay/archives/archive_store.ts";
 import { RedisStreams } from "../../../relay/archives/redis_streams.ts";
-import { startRedis, startRedisCluster } from "../../support/redis_server.ts";
+import { redisTest, startRedis, startRedisCluster } from "../../support/redis_server.ts";
 import { A } from "../../support/slot_log.ts";
 import { testArchiveStore } from "./archive_store_contract.ts";
-
-/** The library lets go of its sockets and timers some milliseconds after it was told to, and does not say when it has. */
-function redisTest(name: string, fn: () => Promise<void>): void {
-  Deno.test({ name, fn, sanitizeOps: false, sanitizeResources: false });
-}
 
 function storeOf(url: string, cluster = "test"): RedisStreams {
   return new RedisStreams({ url: parseRedisUrl(url), cluster, clock: systemClock });
