@@ -7,10 +7,10 @@
 import type { Backbone, BackboneEvents, Group } from "../../backbone/backbone.ts";
 import { ahead, plus } from "../../backbone/pgm/serial.ts";
 import type { Wires } from "./cluster_lan.ts";
+import { HeardStream, SourceStream, WINDOW_MS } from "./cluster_streams.ts";
 import type { ProcessClock } from "./cluster_time.ts";
 
 /** PGM's times, in milliseconds: see `backbone/pgm/timing.ts`. */
-const WINDOW_MS = 2000;
 const FIRST_HEARTBEAT_MS = 3;
 const AMBIENT_MS = 4000;
 /** Of the first that is tagged, and of the others. */
@@ -23,37 +23,6 @@ const SOCKET_PACKETS = 24;
 
 /** The control group is passed on after so long at most. */
 const CONTROL_JOIN_MS = 150;
-
-interface Sent {
-  readonly payload: Uint8Array;
-  readonly atMs: number;
-}
-
-/** What a relay has sent to one group. Ordinals count from 1; TPDU numbers are the same, from another beginning. */
-interface SourceStream {
-  readonly first: number;
-  readonly sent: Map<number, Sent>;
-  lead: number;
-  tagged: ReadonlySet<string>;
-  cancelHeartbeat: () => void;
-}
-
-/** What a relay has heard of another in one group. */
-interface HeardStream {
-  /** The ordinal that it began with. */
-  begun: number;
-  /** The ordinal that is handed on next. */
-  next: number;
-  /** The highest that is known to have been sent. */
-  lead: number;
-  /** From here on nothing is missing. */
-  wholeFrom: number;
-  readonly arrived: Map<number, Uint8Array>;
-  readonly asking: Set<number>;
-  readonly lost: Set<number>;
-  ackDue: boolean;
-  heardMs: number;
-}
 
 /** What a test may do at the worst moments. */
 export interface BackboneHooks {
@@ -110,14 +79,7 @@ export class SimulatedBackbone implements Backbone {
   }
 
   send(group: Group, payload: Uint8Array): number {
-    const source = this.#source(group);
-    const ordinal = ++source.lead;
-    const nowMs = this.#clock.nowMs();
-    source.sent.set(ordinal, { payload, atMs: nowMs });
-    for (const old of source.sent.keys()) {
-      if ((source.sent.get(old)?.atMs ?? nowMs) > nowMs - WINDOW_MS) break;
-      source.sent.delete(old);
-    }
+    const source = this.#source(group), ordinal = source.send(payload, this.#clock.nowMs());
     this.#toAll((other) => other.#receive(group, this, ordinal, payload));
     this.#heartbeat(group, source, FIRST_HEARTBEAT_MS);
     this.#lan.hooks.sent?.(this.machine, group);
@@ -161,7 +123,7 @@ export class SimulatedBackbone implements Backbone {
     if (!from || !this.#joined.has(group)) return;
     const { first } = from.#source(group), wanted = ahead(position, first);
     const heard = this.#heard.get(key);
-    if (!heard) this.#heard.set(key, newHeard(wanted, this.#clock.nowMs()));
+    if (!heard) this.#heard.set(key, new HeardStream(wanted, this.#clock.nowMs()));
     else if (wanted < heard.begun) {
       const range = { from: position, to: plus(first, heard.begun - 1) };
       if (heard.next === heard.begun) heard.next = heard.wholeFrom = wanted;
@@ -183,13 +145,7 @@ export class SimulatedBackbone implements Backbone {
   #source(group: Group): SourceStream {
     let source = this.#sources.get(group);
     if (!source) {
-      source = {
-        first: Math.floor(this.#lan.wires.random() * 2 ** 32),
-        sent: new Map(),
-        lead: 0,
-        tagged: new Set(),
-        cancelHeartbeat: () => {},
-      };
+      source = new SourceStream(Math.floor(this.#lan.wires.random() * 2 ** 32));
       this.#sources.set(group, source);
     }
     return source;
@@ -233,7 +189,7 @@ export class SimulatedBackbone implements Backbone {
     let heard = this.#heard.get(key);
     if (!heard || heard.heardMs < nowMs - EXPIRY_MS) {
       const next = payload ? ordinal : ordinal + 1;
-      heard = newHeard(next, nowMs);
+      heard = new HeardStream(next, nowMs);
       this.#heard.set(key, heard);
     }
     heard.heardMs = nowMs;
@@ -277,7 +233,7 @@ export class SimulatedBackbone implements Backbone {
     const nowMs = this.#clock.nowMs();
     const answers = endpoints.has(from) && !from.#clock.isDead && !from.#clock.isStopped &&
       wires.passes(this.machine, from.machine) && wires.passes(from.machine, this.machine);
-    const sent = from.#source(group).sent.get(ordinal);
+    const sent = from.#source(group).sent(ordinal);
     if (answers && sent && sent.atMs > nowMs - WINDOW_MS) return sent.payload;
     return nowMs - sinceMs > WINDOW_MS || (answers && !sent) ? "lost" : "again";
   }
@@ -318,18 +274,4 @@ export class SimulatedBackbone implements Backbone {
         }));
     });
   }
-}
-
-function newHeard(next: number, heardMs: number): HeardStream {
-  return {
-    begun: next,
-    next,
-    lead: next - 1,
-    wholeFrom: next,
-    arrived: new Map(),
-    asking: new Set(),
-    lost: new Set(),
-    ackDue: false,
-    heardMs,
-  };
 }
