@@ -8,6 +8,7 @@ import { createEdge, type Edge, type EdgeOptions } from "../../src/edge/edge.ts"
 import { denoHost, serve, type Server } from "../../src/edge/adapters/deno.ts";
 import { anonymousAll } from "../../src/edge/grants.ts";
 import { EventStreamParser, type StreamBlock } from "../../src/client/transports/event_stream.ts";
+import type { Message } from "../../relay/protocol/message.ts";
 import type { Upstream } from "../../relay/protocol/upstream.ts";
 import { MemoryUpstream } from "../support/memory_upstream.ts";
 import { freeLan, startTestRelay } from "../support/relays.ts";
@@ -163,4 +164,10 @@ async function serving<U extends Upstream>(
   } finally {
     await server.drain();
   }
+}
+
+/** All that a test finds published on a channel. */
+export async function published(upstream: MemoryUpstream, channel: string): Promise<Message[]> {
+  const page = await upstream.read({ channels: [channel], start: "earliest", limit: 1000 });
+  return page.events.flatMap((event) => event.type === "message" ? [event.message] : []);
 }

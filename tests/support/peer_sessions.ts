@@ -64,7 +64,7 @@ export function newSide(
   return { clock, origins, logs, table, peers, said };
 }
 
-export type Side = ReturnType<typeof newSide>;
+type Side = ReturnType<typeof newSide>;
 
 /** Two relays; `b` accepts. */
 export async function pair(
