@@ -6,14 +6,12 @@
  *
  * @module
  */
-import type { Clock } from "../backbone/clock.ts";
 import { ArchiveCopies } from "./archive_copies.ts";
 import { ArchiveWaiters } from "./archive_waiters.ts";
-import { ArchiveWriter } from "./archive_writer.ts";
-import { type ArchiveStore, ArchiveTrouble, type KeptSlot } from "./archives/archive_store.ts";
+import { ArchiveWriter, type ArchiveWriterOptions } from "./archive_writer.ts";
+import { ArchiveTrouble, type KeptSlot } from "./archives/archive_store.ts";
 import { restore } from "./archives/outline.ts";
-import type { Logs } from "./logs.ts";
-import { type Origins, REMEMBER_MS } from "./origins.ts";
+import { REMEMBER_MS } from "./origins.ts";
 import { GroundwaveError } from "./protocol/errors.ts";
 import type { CatchUp } from "./protocol/log/catch_up.ts";
 import { type Origin, parseMessageId } from "./protocol/message.ts";
@@ -29,18 +27,9 @@ import { DecodeError } from "./protocol/wire.ts";
 import type { RelayLog } from "./options.ts";
 import { within } from "./within.ts";
 
-export interface ArchiveOptions {
-  readonly clock: Clock;
-  /** Wall-clock milliseconds. */
-  readonly wallMs: () => number;
-  readonly self: Origin;
-  readonly store: ArchiveStore;
-  readonly logs: Logs;
-  readonly origins: Origins;
+export interface ArchiveOptions extends Omit<ArchiveWriterOptions, "copies" | "waiters"> {
   /** Whether this relay is the first ready custodian of a slot. */
   readonly leads: (slot: number) => boolean;
-  /** Whether a relay is in view. */
-  readonly lives: (origin: Origin) => boolean;
   /** Has this relay hear all messages of some slots. */
   readonly follow: (slots: Iterable<number>) => Promise<unknown>;
   readonly log: RelayLog;

@@ -30,8 +30,6 @@ export interface Core {
   /** Events as JSON lines, rendered once for all transports. */
   readonly json: (event: StreamEvent) => string;
   readonly log: Log;
-  /** Middle of the reconnection times that SSE readers are told, in milliseconds. */
-  readonly retryMs: number;
 }
 
 /** A request on its way through Hono. */

@@ -35,8 +35,6 @@ export interface EdgeOptions {
   /** Files to serve by path, such as `/` and `/client.js`. */
   readonly assets?: Assets;
   readonly log?: Log;
-  /** Middle of the reconnection times that SSE readers are told, in milliseconds. */
-  readonly retryMs?: number;
 }
 
 export interface Edge {
@@ -44,8 +42,6 @@ export interface Edge {
   /** Refuses what is new and ends the streams in waves; `limits.drainMs` and a second at most. Idempotent. */
   drain(): Promise<void>;
 }
-
-const DEFAULT_RETRY_MS = 2000;
 
 const DAY_S = 86_400;
 
@@ -99,7 +95,6 @@ function createCore(options: EdgeOptions): Core {
     counters: new Counters(),
     json: jsonRenderer(),
     log: options.log ?? (() => {}),
-    retryMs: options.retryMs ?? DEFAULT_RETRY_MS,
   };
 }
 

@@ -19,8 +19,8 @@ const TYPE = "text/event-stream";
 /** nginx would gather events otherwise. */
 const HEADERS = { ...NO_STORE, "X-Accel-Buffering": "no" };
 
-/** Reconnection times are spread over half to one and a half of the middle. */
-const JITTER_FLOOR = 0.5;
+/** When readers are told to come back, in milliseconds: somewhere in so long from the least on. */
+const RETRY_MS = { least: 1000, spread: 2000 };
 
 /** What all readers of one format share: each event is rendered, and each chunk put together, once for all of them. */
 interface Blocks {
@@ -104,7 +104,7 @@ class SseReader implements Sink, Connection {
     return new ReadableStream({
       start: (controller) => {
         this.#controller = controller;
-        const retryMs = this.#core.retryMs * (JITTER_FLOOR + this.#core.host.random());
+        const retryMs = RETRY_MS.least + RETRY_MS.spread * this.#core.host.random();
         this.#write(openingBlock(Math.round(retryMs), subscription.cursor()));
       },
       pull: () => this.#resume(),

@@ -4,7 +4,7 @@ import { settle } from "./fake_host.ts";
 import { errorOf, fixture, StreamReader } from "./fixture.ts";
 
 Deno.test("a stream begins with when to come back and where it stands", async () => {
-  const { ask, host, upstream } = fixture({ retryMs: 4000 });
+  const { ask, host, upstream } = fixture();
   host.randomNow = 0.25;
   const response = await ask("/sse?channel=a");
   assert.equal(response.status, 200);
@@ -16,7 +16,7 @@ Deno.test("a stream begins with when to come back and where it stands", async ()
   const first = await stream.next();
   const { cursor } = await upstream.read({ channels: ["a"], start: "live", limit: 1 });
   assert.deepEqual(first, { event: "message", data: undefined, id: cursor });
-  assert.ok(stream.text.startsWith("retry: 3000\n"), stream.text);
+  assert.ok(stream.text.startsWith("retry: 1500\n"), stream.text);
   await stream.cancel();
   assert.equal(upstream.subscriptions, 0);
 });
