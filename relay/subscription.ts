@@ -6,7 +6,7 @@
 import { encodeCursor } from "./protocol/cursor.ts";
 import { GroundwaveError } from "./protocol/errors.ts";
 import type { Reader } from "./protocol/log/reader.ts";
-import type { Vector } from "./protocol/message.ts";
+import type { Origin, Vector } from "./protocol/message.ts";
 import type {
   GapEvent,
   MessageEvent,
@@ -62,9 +62,12 @@ export class RelaySubscription implements Subscription {
     if (this.#readers.size === 1) {
       for (const reader of this.#readers.values()) return reader.cursor();
     }
-    const slots = new Map<number, Vector>();
-    for (const [slot, reader] of this.#readers) slots.set(slot, reader.position());
-    return encodeCursor({ slots, asOfMs: this.#asOfMs() });
+    const slots = new Map<number, Vector>(), cut = new Set<Origin>();
+    for (const [slot, reader] of this.#readers) {
+      slots.set(slot, reader.position());
+      for (const origin of reader.cut) cut.add(origin);
+    }
+    return encodeCursor({ slots, asOfMs: this.#asOfMs(), cut });
   }
 
   resume(): void {

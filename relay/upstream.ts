@@ -8,7 +8,7 @@ import type { Clock } from "../backbone/clock.ts";
 import type { GroupTable } from "../backbone/registry/group_table.ts";
 import type { Interest } from "./interest.ts";
 import type { Logs } from "./logs.ts";
-import type { Cursor } from "./protocol/cursor.ts";
+import { type Cursor, cutIn } from "./protocol/cursor.ts";
 import { GroundwaveError } from "./protocol/errors.ts";
 import { slotOf } from "./protocol/slot.ts";
 import type {
@@ -168,11 +168,12 @@ export class RelayUpstream implements Upstream {
     }
   }
 
-  /** A cursor ahead of the log is no error: what it names may be on its way, or on a peer (DESIGN "Forgetting"). */
+  /** A cursor ahead of the log is no error: what it names may be on its way, or on a peer (DESIGN "Forgetting"). One that was cut may be. */
   async #reach(slots: ReadonlyMap<number, unknown>, cursor: Cursor): Promise<void> {
     const { logs, pull } = this.#options;
     const ahead = [...cursor.slots].filter(([slot, vector]) =>
-      slots.has(slot) && !covers(logs.vectorOf(slot), vector)
+      slots.has(slot) &&
+      (!covers(logs.vectorOf(slot), vector) || cutIn(cursor, slot).size > 0)
     );
     await Promise.all(ahead.map(([slot]) => pull(slot)));
   }
@@ -183,12 +184,12 @@ export class RelayUpstream implements Upstream {
     { start }: SubscribeRequest,
   ): void {
     const { logs, clock, table, isStale } = this.#options;
-    const asOfMs = typeof start === "object" ? start.asOfMs : undefined;
+    const cursor = typeof start === "object" ? start : undefined;
     for (const [slot, channels] of slots) {
       const from = typeof start === "object" ? start.slots.get(slot) ?? NOWHERE : start;
+      const resumed = cursor && { asOfMs: cursor.asOfMs, cut: cutIn(cursor, slot) };
       subscription.open(slot, slots.size === 1, (sink) => {
-        const options = asOfMs === undefined ? { sink } : { sink, asOfMs };
-        return logs.of(slot).open(channels, from, clock.nowMs(), options);
+        return logs.of(slot).open(channels, from, clock.nowMs(), { sink, ...resumed });
       });
     }
     subscription.setStale((slot) => isStale(table.groupOf(slot)) === true, true);

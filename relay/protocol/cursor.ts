@@ -4,12 +4,17 @@
  * The text is a version character and then, without separators, numbers as {@link writeVarint} writes them and origins
  * as they are:
  *
- *     version  asOf  origin count  origins  slot*
+ *     "1"                          asOf  origin count  origins  slot*
+ *     "2"  cut count  cut origins  asOf  origin count  origins  slot*
  *
  * `asOf` is minutes since 2025-01-01 plus one, or 0. A slot is `2 × (slots skipped since the last one) + same`; then,
  * where `same` is 0, the number of its origins and each one's index as what was skipped since the last one; then the
  * seq of each. `same` says that the origins are those of the slot before, for the first slot all of them. So a cursor of
  * one slot and one origin is about 20 characters, and each further slot of the same relays costs 1 to 2 and its seqs.
+ *
+ * A cursor of many slots and many origins does not fit: positions are left out then, and whose they were is said, by 8
+ * characters an origin instead of 1 or 2 for each slot. Who resumes from such a cursor gets nothing of these origins that is
+ * there already, where something is a gap first, and what comes from then on: too little and a word, but nothing twice.
  *
  * @module
  */
@@ -18,7 +23,7 @@ import { GroundwaveError } from "./errors.ts";
 import { type Origin, parseMessageId, type Seq, type Vector } from "./message.ts";
 import { SLOT_COUNT } from "./slot.ts";
 import { VarintReader, writeVarint } from "./varint.ts";
-import { mergeVectors } from "./vector.ts";
+import { mergeVectors, NOBODY } from "./vector.ts";
 
 /** A place in each of some slots. A slot that is absent is at 0 for every origin. */
 export interface Cursor {
@@ -26,6 +31,11 @@ export interface Cursor {
   readonly slots: ReadonlyMap<number, Vector>;
   /** Wall-clock milliseconds at which the relay that wrote it was in sync; whole minutes in text. */
   readonly asOfMs: number | undefined;
+  /**
+   * Whose positions were left out, longest gone first: such an origin is not at 0 but anywhere, in each of `slots` that does
+   * not name it. Absent: nobody's.
+   */
+  readonly cut?: ReadonlySet<Origin> | undefined;
 }
 
 /** Characters of a cursor at most. */
@@ -37,28 +47,45 @@ export const MAX_CURSOR_TEXT_CHARS = 8 * 1024;
 /** Cursors and ids that {@link parseCursor} takes at once. */
 export const MAX_CURSOR_TOKENS = 64;
 
-const VERSION = "1";
+/** Origins whose positions were left out; of more, the longest gone seem to be at 0: what is retained of them comes again. */
+export const MAX_CUT_ORIGINS = 256;
+
+/** What is left of a cursor that was cut may be so much shorter than it could be; nor is that tried more often. */
+const SLACK_CHARS = 128, CUT_STEPS = 12;
+
+const WHOLE = "1", CUT = "2";
 const MINUTE_MS = 60_000;
 const EPOCH_MINUTE = 28_928_160; // 2025-01-01T00:00Z
 const MAX_MINUTE = 2 ** 32;
 
+/** The origins that are anywhere in a slot, because their positions were left out. */
+export function cutIn({ slots, cut = NOBODY }: Cursor, slot: number): ReadonlySet<Origin> {
+  const vector = slots.get(slot);
+  if (!vector || cut.size === 0) return NOBODY;
+  return new Set([...cut].filter((origin) => !vector.has(origin)));
+}
+
 /**
  * The text of a cursor, at most {@link MAX_CURSOR_CHARS} characters.
  *
- * What does not fit loses the positions of some origins, at the price of a false gap or, where they still had a message to
- * give, of one twice. Those that the slots name first go first: those heard of first, or not heard of for longest when their
- * log was fetched. But the very first is the serving relay's own, by the order in which logs name origins, and goes last.
- * @throws {RangeError} if it names too many slots to fit at all (about 3000).
+ * What does not fit loses the positions of some origins, and says so. Those go first that are named first where most are
+ * named: heard of first, or not heard of for longest when their log was fetched. But the very first is the serving relay's
+ * own, by the order in which logs name origins, and goes last.
+ * @throws {RangeError} if it names too many slots to fit at all (about 2000).
  */
 export function encodeCursor(cursor: Cursor): string {
   const text = write(cursor);
-  const excess = text.length - MAX_CURSOR_CHARS;
-  return excess <= 0 ? text : writeCut(cursor, excess);
+  return text.length <= MAX_CURSOR_CHARS ? text : writeCut(cursor, text.length);
 }
 
-function write({ slots, asOfMs }: Cursor): string {
-  const head = VERSION + writeVarint(asOfMs === undefined ? 0 : minuteOf(asOfMs) + 1);
-  return head + (slots.size === 1 ? writeSlot(slots) : writeSlots(slots));
+function write({ slots, asOfMs, cut = NOBODY }: Cursor): string {
+  const head = cut.size === 0 ? WHOLE : CUT + writeOrigins([...cut].slice(-MAX_CUT_ORIGINS));
+  const asOf = writeVarint(asOfMs === undefined ? 0 : minuteOf(asOfMs) + 1);
+  return head + asOf + (slots.size === 1 ? writeSlot(slots) : writeSlots(slots));
+}
+
+function writeOrigins(origins: readonly Origin[]): string {
+  return writeVarint(origins.length) + origins.join("");
 }
 
 /** Rounded down: a cursor may seem older than it is, never younger. */
@@ -82,20 +109,15 @@ function writeSlot(slots: ReadonlyMap<number, Vector>): string {
 }
 
 function writeSlots(slots: ReadonlyMap<number, Vector>): string {
-  const ordered = [...slots].sort(([a], [b]) => a - b);
-  const table = new Map<Origin, number>();
-  for (const [, vector] of ordered) {
-    for (const origin of vector.keys()) if (!table.has(origin)) table.set(origin, table.size);
-  }
-  let text = writeVarint(table.size);
-  for (const origin of table.keys()) text += origin;
+  const ordered = inOrder(slots), table = originsOf(ordered);
+  let text = writeOrigins(table);
   let next = 0;
-  let before: readonly Origin[] = [...table.keys()];
+  let before = table;
   for (const [slot, vector] of ordered) {
     const same = before.length === vector.size && before.every((origin) => vector.has(origin));
     text += writeVarint(2 * (slot - next) + (same ? 1 : 0));
     if (!same) {
-      before = [...vector.keys()].sort((a, b) => (table.get(a) ?? 0) - (table.get(b) ?? 0));
+      before = table.filter((origin) => vector.has(origin));
       text += writeIndexes(before, table);
     }
     for (const origin of before) text += writeVarint(vector.get(origin) ?? 0);
@@ -104,46 +126,66 @@ function writeSlots(slots: ReadonlyMap<number, Vector>): string {
   return text;
 }
 
-function writeIndexes(origins: readonly Origin[], table: ReadonlyMap<Origin, number>): string {
+function inOrder(slots: ReadonlyMap<number, Vector>): [number, Vector][] {
+  return [...slots].sort(([a], [b]) => a - b);
+}
+
+/** As the slots name them first. */
+function originsOf(slots: Iterable<readonly [number, Vector]>): readonly Origin[] {
+  const origins = new Set<Origin>();
+  for (const [, vector] of slots) for (const origin of vector.keys()) origins.add(origin);
+  return [...origins];
+}
+
+/** Where in `table` these are, which are some of it and in its order. */
+function writeIndexes(origins: readonly Origin[], table: readonly Origin[]): string {
   let text = writeVarint(origins.length);
   let next = 0;
   for (const origin of origins) {
-    const index = table.get(origin) ?? 0;
+    const index = table.indexOf(origin, next);
     text += writeVarint(index - next);
     next = index + 1;
   }
   return text;
 }
 
-/** The text of `cursor` without some positions, about as few as make it fit; `excess` is by how much it does not. */
-function writeCut({ slots, asOfMs }: Cursor, excess: number): string {
-  const rest = new Map([...slots].map(([slot, vector]) => [slot, new Map(vector)]));
-  const victims = victimsOf(slots);
-  for (let at = 0; at < victims.length;) {
-    for (let victim; excess > 0 && (victim = victims[at]); at++) {
-      const { slot, origin, seq } = victim;
-      rest.get(slot)?.delete(origin);
-      excess -= writeVarint(seq).length;
-      if (victims[at + 1]?.origin !== origin) excess -= ORIGIN_CHARS;
-    }
-    const text = write({ slots: rest, asOfMs });
-    excess = text.length - MAX_CURSOR_CHARS;
-    if (excess <= 0) return text;
+/** The text of `cursor` without about the fewest positions that make it fit; `length` is what it takes with all. */
+function writeCut(cursor: Cursor, length: number): string {
+  const { positions, without } = cuttable(cursor);
+  let few = 0, tooLong = length, enough = positions, text = without(enough);
+  if (text.length > MAX_CURSOR_CHARS) {
+    throw new RangeError(`a cursor of ${cursor.slots.size} slots does not fit`);
   }
-  throw new RangeError(`a cursor of ${slots.size} slots does not fit`);
+  for (let step = 0; step < CUT_STEPS && text.length < MAX_CURSOR_CHARS - SLACK_CHARS; step++) {
+    // Each position takes about as much as another.
+    const share = (tooLong - MAX_CURSOR_CHARS + SLACK_CHARS / 2) / (tooLong - text.length);
+    const count = few + Math.ceil(share * (enough - few));
+    if (count >= enough) break;
+    const other = without(count);
+    if (other.length > MAX_CURSOR_CHARS) [few, tooLong] = [count, other.length];
+    else [enough, text] = [count, other];
+  }
+  return text;
 }
 
-/** All positions, by origin, in the order in which they may go. */
-function victimsOf(slots: Cursor["slots"]) {
-  const ranks = new Map<Origin, number>();
-  for (const vector of slots.values()) {
-    for (const origin of vector.keys()) {
-      if (!ranks.has(origin)) ranks.set(origin, ranks.size || Infinity);
-    }
-  }
-  return [...slots].flatMap(([slot, vector]) =>
-    [...vector].map(([origin, seq]) => ({ slot, origin, seq, rank: ranks.get(origin) ?? 0 }))
-  ).sort((a, b) => a.rank === b.rank ? a.slot - b.slot : a.rank - b.rank);
+/** How many positions a cursor may have, and its text without so many of them, in the order in which they may go. */
+function cuttable({ slots, asOfMs, cut = NOBODY }: Cursor) {
+  const ordered = inOrder(slots);
+  const [own, ...others] = originsOf(ordered.toSorted(([, a], [, b]) => b.size - a.size));
+  const victims = own === undefined ? others : [...others, own];
+  const ranks = new Map(victims.map((origin, rank) => [origin, rank * ordered.length]));
+  const without = (count: number) => {
+    const rest = ordered.map(([slot, vector], at) => {
+      const kept = new Map<Origin, Seq>();
+      for (const [origin, seq] of vector) {
+        if ((ranks.get(origin) ?? 0) + at >= count) kept.set(origin, seq);
+      }
+      return [slot, kept] as const;
+    });
+    const gone = victims.slice(0, Math.ceil(count / ordered.length));
+    return write({ slots: new Map(rest), asOfMs, cut: new Set([...cut, ...gone]) });
+  };
+  return { positions: victims.length * ordered.length, without };
 }
 
 /**
@@ -162,9 +204,10 @@ export function parseCursor(text: string): Cursor {
 function parseToken(token: string): Cursor {
   if (token.includes(".")) return parseId(token);
   if (token.length > MAX_CURSOR_CHARS) throw invalid("it is too long");
-  if (!token.startsWith(VERSION)) throw invalid("its version is unknown");
+  const [version] = token;
+  if (version !== WHOLE && version !== CUT) throw invalid("its version is unknown");
   try {
-    return read(new VarintReader(token, VERSION.length));
+    return read(new VarintReader(token, version.length), version);
   } catch (cause) {
     throw invalid(cause instanceof Error ? cause.message : "it is garbled", cause);
   }
@@ -174,13 +217,10 @@ function invalid(why: string, cause?: unknown): GroundwaveError {
   return new GroundwaveError("cursor_invalid", `not a cursor or message id: ${why}`, { cause });
 }
 
-function read(reader: VarintReader): Cursor {
+function read(reader: VarintReader, version: string): Cursor {
+  const cut = version === CUT ? readTable(reader, MAX_CUT_ORIGINS) : [];
   const asOf = reader.varint(MAX_MINUTE);
-  const origins: Origin[] = [];
-  for (let left = reader.varint(MAX_CURSOR_CHARS); left > 0; left--) {
-    origins.push(reader.digits(ORIGIN_CHARS));
-  }
-  if (new Set(origins).size < origins.length) throw new RangeError("it names an origin twice");
+  const origins = readTable(reader, MAX_CURSOR_CHARS);
   const slots = new Map<number, Vector>();
   let before: readonly Origin[] = origins;
   for (let next = 0; !reader.done;) {
@@ -193,7 +233,23 @@ function read(reader: VarintReader): Cursor {
     slots.set(slot, vector);
     next = slot + 1;
   }
-  return { slots, asOfMs: asOf === 0 ? undefined : (EPOCH_MINUTE + asOf - 1) * MINUTE_MS };
+  const asOfMs = asOf === 0 ? undefined : (EPOCH_MINUTE + asOf - 1) * MINUTE_MS;
+  return cursorOf(slots, asOfMs, cut);
+}
+
+function cursorOf(
+  slots: Cursor["slots"],
+  asOfMs: Cursor["asOfMs"],
+  cut: readonly Origin[],
+): Cursor {
+  return cut.length > 0 ? { slots, asOfMs, cut: new Set(cut) } : { slots, asOfMs };
+}
+
+function readTable(reader: VarintReader, most: number): readonly Origin[] {
+  const origins: Origin[] = [];
+  for (let left = reader.varint(most); left > 0; left--) origins.push(reader.digits(ORIGIN_CHARS));
+  if (new Set(origins).size < origins.length) throw new RangeError("it names an origin twice");
+  return origins;
 }
 
 function readOrigins(reader: VarintReader, table: readonly Origin[]): Origin[] {
@@ -216,7 +272,7 @@ function parseId(id: string): Cursor {
   return { slots: new Map([[slot, new Map([[origin, seq]])]]), asOfMs: undefined };
 }
 
-/** The smallest cursor that covers both; as old as the older one. */
+/** The smallest cursor that covers both, as old as the older one. What one names counts, though the other had to leave it out. */
 export function mergeCursors(a: Cursor, b: Cursor): Cursor {
   const slots = new Map(a.slots);
   for (const [slot, vector] of b.slots) {
@@ -226,5 +282,5 @@ export function mergeCursors(a: Cursor, b: Cursor): Cursor {
   const asOfMs = a.asOfMs === undefined || b.asOfMs === undefined
     ? a.asOfMs ?? b.asOfMs
     : Math.min(a.asOfMs, b.asOfMs);
-  return { slots, asOfMs };
+  return cursorOf(slots, asOfMs, [...a.cut ?? NOBODY, ...b.cut ?? NOBODY]);
 }

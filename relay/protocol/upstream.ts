@@ -79,9 +79,9 @@ export interface GapEvent {
   readonly type: "gap";
   /** Of the reader's channels, the one in which something is missing. */
   readonly channel: string;
-  /** `expired`: dropped by retention. `lost`: no relay has it. `lagged`: dropped before the reader came to it. `unknown`: nobody can tell. */
+  /** `expired`: dropped by retention. `lost`: no relay has it. `lagged`: dropped before the reader came to it. `unknown`: nobody can tell what of this. */
   readonly reason: GapReason;
-  /** What is known to be missing; empty where nobody can tell. */
+  /** What is known to be missing, or with `unknown` may be; empty where that may be anything. */
   readonly missing: readonly Range[];
   /** The reader's cursor after the gap. */
   readonly cursor: string;

@@ -8,6 +8,9 @@ import type { Origin, Seq, Vector } from "./message.ts";
 /** Every origin is at 0. */
 export const NOWHERE: Vector = new Map();
 
+/** No origin. */
+export const NOBODY: ReadonlySet<Origin> = new Set();
+
 /** Whether everything that `other` names lies within `vector`. */
 export function covers(vector: Vector, other: Vector): boolean {
   for (const [origin, seq] of other) {

@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { type Cursor, encodeCursor, parseCursor } from "../../relay/protocol/cursor.ts";
+import { type Cursor, cutIn, encodeCursor, parseCursor } from "../../relay/protocol/cursor.ts";
 import { type Origin, parseMessageId, type Seq } from "../../relay/protocol/message.ts";
 import { slotOf } from "../../relay/protocol/slot.ts";
+import { NOBODY } from "../../relay/protocol/vector.ts";
 
 /** Origins remembered against repetition. A relay draws a new one at each start, so a page sees few in its life. */
 const MAX_ORIGINS = 1000;
@@ -15,12 +16,13 @@ const MAX_ORIGINS = 1000;
  *
  * Two things are kept apart. The *cursor* is the relay's word plus the messages since; a gap replaces it, and may take
  * origins out that nobody knows any more. What was *seen* only grows: however a reconnect or another transport rewinds
- * the stream, no message is taken twice.
+ * the stream, no message is taken twice. Where the relay had to leave a position out, what was seen tells it.
  */
 export class Bookmark {
   readonly slot: number;
   readonly #seen = new Map<Origin, Seq>();
   #vector: Map<Origin, Seq> | undefined;
+  #cut = NOBODY;
   #asOfMs: number | undefined;
 
   constructor(channel: string) {
@@ -30,7 +32,7 @@ export class Bookmark {
   /** The cursor, as soon as a relay has named one. */
   get cursor(): Cursor | undefined {
     if (!this.#vector) return undefined;
-    return { slots: new Map([[this.slot, this.#vector]]), asOfMs: this.#asOfMs };
+    return { slots: new Map([[this.slot, this.#vector]]), asOfMs: this.#asOfMs, cut: this.#cut };
   }
 
   /** The cursor as text, for `after`. */
@@ -48,13 +50,19 @@ export class Bookmark {
 
   /** Puts the relay's cursor in place of this one. */
   replace(text: string): void {
-    const { slots, asOfMs } = parseCursor(text);
-    const vector = slots.get(this.slot);
+    const cursor = parseCursor(text), vector = cursor.slots.get(this.slot);
     if (!vector) return;
+    const cut = cutIn(cursor, this.slot), origins = [...vector.keys()];
+    // In the relay's order: its own, then those who are gone for longest.
+    origins.splice(1, 0, ...cut);
     const next = new Map<Origin, Seq>();
-    for (const [origin, seq] of vector) next.set(origin, this.#see(origin, seq));
+    for (const origin of origins) {
+      const seq = vector.get(origin) ?? this.#seen.get(origin);
+      if (seq !== undefined) next.set(origin, this.#see(origin, seq));
+    }
     this.#vector = next;
-    this.#asOfMs = asOfMs;
+    this.#cut = new Set([...cut].filter((origin) => !next.has(origin)));
+    this.#asOfMs = cursor.asOfMs;
   }
 
   /** Takes the message of this id. False: it is covered already. */
@@ -83,16 +91,24 @@ export class Bookmark {
  * for the places ahead, {@link Bookmark.take} drops.
  */
 export function meet(cursors: readonly Cursor[]): Cursor {
-  const slots = new Map<number, ReadonlyMap<Origin, Seq>>();
+  const slots = new Map<number, Map<Origin, Seq>>(), cut = new Set<Origin>();
   let asOfMs: number | undefined;
   for (const cursor of cursors) {
     for (const [slot, vector] of cursor.slots) {
       const other = slots.get(slot);
-      slots.set(slot, other ? lowest(vector, other) : vector);
+      slots.set(slot, other ? lowest(vector, other) : new Map(vector));
     }
     if (cursor.asOfMs !== undefined) asOfMs = Math.min(cursor.asOfMs, asOfMs ?? Infinity);
   }
-  return { slots, asOfMs };
+  for (const cursor of cursors) {
+    for (const slot of cursor.slots.keys()) {
+      for (const origin of cutIn(cursor, slot)) {
+        cut.add(origin);
+        slots.get(slot)?.delete(origin);
+      }
+    }
+  }
+  return { slots, asOfMs, cut };
 }
 
 /** An origin that is absent is at 0, and stays named so: the cursor must not seem to know less than it does. */

@@ -71,3 +71,28 @@ Deno.test("from where bookmarks meet, a stream misses nothing for any of them", 
     assert.deepEqual(parseCursor(encodeCursor(met)).slots, met.slots);
   }
 });
+
+Deno.test("what the relay had to leave out stands where it was seen; of what was not nobody can tell", () => {
+  const bookmark = new Bookmark("news"), [c, d] = ["CCCCCCCC", "DDDDDDDD"];
+  bookmark.replace(text({ [A]: 3, [B]: 1 }));
+  bookmark.take(id(B, 2));
+  const slots = new Map([[SLOT, new Map([[A, 4], [d, 1]])]]);
+  bookmark.replace(encodeCursor({ slots, asOfMs: AS_OF_MS, cut: new Set([B, c, d]) }));
+  assert.deepEqual([...bookmark.cursor?.slots.get(SLOT) ?? []], [[A, 4], [B, 2], [d, 1]]);
+  assert.deepEqual(bookmark.cursor?.cut, new Set([c]));
+  assert.deepEqual(parseCursor(bookmark.text ?? "").cut, new Set([c]));
+  bookmark.take(id(c, 7));
+  bookmark.replace(text({ [A]: 4 }));
+  assert.equal(bookmark.cursor?.cut?.size, 0);
+});
+
+Deno.test("where bookmarks meet, nobody can tell what one of them cannot", () => {
+  const at = (slot: number, vector: Record<string, number>, ...cut: string[]) => ({
+    slots: new Map([[slot, new Map(Object.entries(vector))]]),
+    asOfMs: undefined,
+    cut: new Set(cut),
+  });
+  const met = meet([at(1, { [A]: 1, [B]: 5 }), at(1, { [A]: 2 }, A, B), at(2, { [B]: 5 }, B)]);
+  assert.deepEqual(met.slots, new Map([[1, new Map([[A, 1]])], [2, new Map([[B, 5]])]]));
+  assert.deepEqual(met.cut, new Set([B]));
+});

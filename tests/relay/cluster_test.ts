@@ -5,7 +5,7 @@ import { parseCursor } from "../../relay/protocol/cursor.ts";
 import { slotOf } from "../../relay/protocol/slot.ts";
 import { lossyUdp } from "../support/lossy_socket.ts";
 import { freeLan, type Lan, metric, startTestRelay, until } from "../support/relays.ts";
-import { RecordingSink } from "./protocol/upstream_contract.ts";
+import { RecordingSink } from "../support/recording_sink.ts";
 
 const GROUPS = 4;
 

@@ -6,7 +6,7 @@ import type { Relay } from "../../relay/relay.ts";
 import { slotOf } from "../../relay/protocol/slot.ts";
 import type { AckLevel, Start } from "../../relay/protocol/upstream.ts";
 import { freeLan, type Lan, metric, startTestRelay, until } from "../support/relays.ts";
-import { RecordingSink } from "./protocol/upstream_contract.ts";
+import { RecordingSink } from "../support/recording_sink.ts";
 
 async function withRelays(
   count: number,

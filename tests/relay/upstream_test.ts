@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Groups } from "../../relay/groups.ts";
 import { Interest } from "../../relay/interest.ts";
 import { Logs } from "../../relay/logs.ts";
-import { parseCursor } from "../../relay/protocol/cursor.ts";
+import { cutIn, parseCursor } from "../../relay/protocol/cursor.ts";
 import { slotOf } from "../../relay/protocol/slot.ts";
 import { Publisher } from "../../relay/publisher.ts";
 import { RelayUpstream } from "../../relay/upstream.ts";
@@ -10,7 +10,8 @@ import { freeLan, startTestRelay } from "../support/relays.ts";
 import { A, LOG_OPTIONS, message } from "../support/slot_log.ts";
 import { MovingGroups } from "../../backbone/registry/moving_groups.ts";
 import { VirtualClock } from "../support/virtual_clock.ts";
-import { RecordingSink, testUpstream } from "./protocol/upstream_contract.ts";
+import { RecordingSink } from "../support/recording_sink.ts";
+import { testUpstream } from "./protocol/upstream_contract.ts";
 
 testUpstream("in-process upstream", async () => {
   const relay = await startTestRelay(freeLan());
@@ -114,6 +115,43 @@ Deno.test("a cursor ahead of the log has the peers asked first, another has not"
   assert.deepEqual(pulled, [], "what it says of other slots is nobody's business here");
   await upstream.read({ channels: ["a"], start: at(2), limit: 1 });
   assert.deepEqual(pulled, [slotOf("a")]);
+});
+
+Deno.test("so has a cursor that was cut, of the slots in which nobody can tell", async () => {
+  const { upstream, append, pulled } = setUp();
+  for (const channel of ["a", "b"]) append(1, channel);
+  const slots = new Map([[slotOf("a"), new Map()], [slotOf("b"), new Map([[A, 1]])]]);
+  const start = { slots, asOfMs: undefined, cut: new Set([A]) };
+  await upstream.read({ channels: ["a", "b", "c"], start, limit: 1 });
+  assert.deepEqual(pulled, [slotOf("a")]);
+});
+
+Deno.test("slots that a cursor does not name are at their beginning, though it was cut", async () => {
+  const { upstream, append } = setUp();
+  for (const channel of ["a", "b"]) append(1, channel);
+  const start = {
+    slots: new Map([[slotOf("a"), new Map()]]),
+    asOfMs: undefined,
+    cut: new Set([A]),
+  };
+  const { events, cursor } = await upstream.read({ channels: ["a", "b"], start, limit: 9 });
+  assert.deepEqual(events.map((event) => "channel" in event ? event.channel : event.type), [
+    "a",
+    "message",
+  ]);
+  const { slots, cut } = parseCursor(cursor);
+  assert.deepEqual(["a", "b"].map((channel) => slots.get(slotOf(channel))?.get(A)), [1, 1]);
+  assert.equal(cut, undefined);
+});
+
+Deno.test("a cursor over several slots is cut as long as one of them has a gap to tell", async () => {
+  const { upstream, append } = setUp();
+  for (const channel of ["a", "b"]) append(1, channel);
+  const slots = new Map([[slotOf("a"), new Map()], [slotOf("b"), new Map([[A, 0]])]]);
+  const start = { slots, asOfMs: undefined, cut: new Set([A]) };
+  const { cursor } = await upstream.read({ channels: ["a", "b"], start, limit: 0 });
+  assert.deepEqual(cutIn(parseCursor(cursor), slotOf("a")), new Set([A]));
+  assert.equal(parseCursor(cursor).slots.get(slotOf("b"))?.get(A), 0);
 });
 
 Deno.test("the cursor of a gap in a page is of its place, whenever it is read", async () => {

@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { parseCursor } from "../../relay/protocol/cursor.ts";
+import { cutIn, parseCursor } from "../../relay/protocol/cursor.ts";
 import type { Reader } from "../../relay/protocol/log/reader.ts";
 import type { Message, Origin, Range, Seq, Vector } from "../../relay/protocol/message.ts";
 import type { GapEvent, StreamEvent } from "../../relay/protocol/upstream.ts";
@@ -44,21 +44,27 @@ export class Client {
     this.#excused = excused;
   }
 
-  open(twin: Twin, start: "live" | "earliest" | "cursor", nowMs: number): void {
+  /** @param isCut whether its cursor has lost an origin. */
+  open(
+    twin: Twin,
+    start: "live" | "earliest" | "cursor",
+    nowMs: number,
+    isCut = (_: Origin) => false,
+  ): void {
     const cursor = start === "cursor" ? parseCursor(this.cursor) : undefined;
-    const from = cursor
-      ? cursor.slots.get(SLOT) ?? new Map()
-      : start === "live"
-      ? start
-      : "earliest";
+    const place = [...cursor?.slots.get(SLOT) ?? []];
+    const lost = place.flatMap(([origin]) => isCut(origin) ? [origin] : []);
+    const cut = new Set([...cursor ? cutIn(cursor, SLOT) : [], ...lost]);
+    const from = start === "cursor" ? new Map(place.filter(([origin]) => !cut.has(origin))) : start;
     twin.naive.tick(nowMs);
     twin.log.tick(nowMs);
     this.twin = twin;
     this.#got = [];
     this.#room = 0;
     this.#gapsBefore = this.gaps.length;
-    this.#naive = twin.naive.open(this.channels, from);
-    const options = { sink: (event: StreamEvent) => this.#judged(event), asOfMs: cursor?.asOfMs };
+    this.#naive = twin.naive.open(this.channels, from, cut);
+    const sink = (event: StreamEvent) => this.#judged(event);
+    const options = { sink, asOfMs: cursor?.asOfMs, cut };
     this.#reader = twin.log.open(this.channels, from, nowMs, options);
     if (start === "live") this.since = new Map(this.#reader.position());
     if (start === "earliest") {
@@ -131,7 +137,7 @@ export class Client {
     if (event.type === "gap") {
       assert.ok(this.channels.includes(event.channel));
       this.gaps.push(event);
-      if (event.reason !== "lost") this.#checkDropped(event);
+      if (event.reason === "expired" || event.reason === "lagged") this.#checkDropped(event);
       return true;
     }
     const { message } = event;

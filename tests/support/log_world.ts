@@ -23,6 +23,8 @@ export interface WorldOptions {
   readonly loss: number;
   /** Whether the relays drop for the bound of the process, and claim that messages are lacking. */
   readonly rough: boolean;
+  /** How likely a cursor that somebody comes back with has lost an origin. */
+  readonly cut?: number;
 }
 
 /** A log with its naive twin. */
@@ -233,7 +235,10 @@ export class World {
     } else if (client.twin) {
       client.close();
     } else {
-      client.open(twin, "cursor", this.#nowMs);
+      const { cut = 0 } = this.#options;
+      // What was cut may be ahead of the log.
+      if (cut > 0) this.#pull(twin);
+      client.open(twin, "cursor", this.#nowMs, () => this.#random() < cut);
     }
   }
 

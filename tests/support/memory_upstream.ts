@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Cursor, encodeCursor } from "../../relay/protocol/cursor.ts";
+import { type Cursor, cutIn, encodeCursor } from "../../relay/protocol/cursor.ts";
 import { GroundwaveError } from "../../relay/protocol/errors.ts";
 import { type Message, messageId } from "../../relay/protocol/message.ts";
 import { slotOf } from "../../relay/protocol/slot.ts";
@@ -24,6 +24,7 @@ import {
   type Subscription,
   type Upstream,
 } from "../../relay/protocol/upstream.ts";
+import { MemoryReader } from "./memory_reader.ts";
 
 const ORIGIN = "memory00";
 const AS_OF_MS = Date.UTC(2026, 0, 1);
@@ -162,12 +163,13 @@ export class MemoryUpstream implements Upstream {
     return this.#log[index];
   }
 
-  /** The cursor of a reader of these slots that stands before `index`. */
-  cursorAt(slots: readonly number[], index: number): string {
-    return encodeCursor({
-      slots: new Map(slots.map((slot) => [slot, new Map([[ORIGIN, this.#seqAt(slot, index)]])])),
-      asOfMs: AS_OF_MS,
+  /** The cursor of a reader of these slots that stands before `index`, or where it was before. */
+  cursorAt(slots: readonly number[], index: number, before: ReadonlyMap<number, number>): string {
+    const vectors = slots.map((slot) => {
+      const seq = Math.max(this.#seqAt(slot, index), before.get(slot) ?? 0);
+      return [slot, new Map([[ORIGIN, seq]])] as const;
     });
+    return encodeCursor({ slots: new Map(vectors), asOfMs: AS_OF_MS });
   }
 
   /** One object for all readers of one slot, since with one origin they all stand at the same place. */
@@ -218,7 +220,7 @@ export class MemoryUpstream implements Upstream {
 
   #place(reader: MemoryReader, start: SubscribeRequest["start"]): void {
     if (start === "live") return reader.place(this.#log.length, new Map());
-    reader.place(this.#base, start === "earliest" ? new Map() : seqsOf(start));
+    reader.place(this.#base, start === "earliest" ? new Map() : this.#seqsOf(start));
     if (start === "earliest") return;
     for (const channel of reader.channels) this.#announce(reader, channel, start);
   }
@@ -226,95 +228,24 @@ export class MemoryUpstream implements Upstream {
   #announce(reader: MemoryReader, channel: string, start: Cursor): void {
     const slot = slotOf(channel), vector = start.slots.get(slot);
     const seq = vector?.get(ORIGIN) ?? 0, floor = this.#floors.get(slot) ?? 0;
+    const there = cutIn(start, slot).has(ORIGIN) ? this.#seqs.get(slot) ?? 0 : 0;
     const foreign = [...vector?.keys() ?? []].some((origin) => origin !== ORIGIN);
-    if (seq < floor) {
+    if (there > 0) {
+      const missing = [{ origin: ORIGIN, from: 1, to: there }];
+      reader.miss({ type: "gap", channel, reason: "unknown", missing });
+    } else if (seq < floor) {
       const missing = [{ origin: ORIGIN, from: seq + 1, to: floor }];
       reader.miss({ type: "gap", channel, reason: "expired", missing });
     } else if (foreign) {
       reader.miss({ type: "gap", channel, reason: "unknown", missing: [] });
     }
   }
-}
 
-function seqsOf(cursor: Cursor): Map<number, number> {
-  return new Map([...cursor.slots].map(([slot, vector]) => [slot, vector.get(ORIGIN) ?? 0]));
-}
-
-type OwnEvent = { type: "stale" | "fresh"; channel: string } | Omit<GapEvent, "cursor">;
-
-class MemoryReader implements Subscription {
-  readonly #upstream: MemoryUpstream;
-  readonly #names: ReadonlySet<string>;
-  readonly #slots: readonly number[];
-  readonly #queued: OwnEvent[] = [];
-  #filter: ReadonlyMap<number, number> = new Map();
-  #index = 0;
-  #resting = true;
-  #closed = false;
-  #pumping = false;
-  recovered = true;
-
-  constructor(upstream: MemoryUpstream, readonly channels: readonly string[], readonly sink: Sink) {
-    this.#upstream = upstream;
-    this.#names = new Set(channels);
-    this.#slots = [...new Set(channels.map(slotOf))];
-  }
-
-  place(index: number, filter: ReadonlyMap<number, number>): void {
-    this.#index = index;
-    this.#filter = filter;
-  }
-
-  miss(event: OwnEvent): void {
-    this.recovered = false;
-    this.#queued.push(event);
-  }
-
-  push(event: OwnEvent): void {
-    this.#queued.push(event);
-    this.pump();
-  }
-
-  cursor(): string {
-    return this.#upstream.cursorAt(this.#slots, this.#index);
-  }
-
-  resume(): void {
-    this.#resting = false;
-    this.pump();
-  }
-
-  close(): void {
-    this.#closed = true;
-    this.#upstream.leave(this);
-  }
-
-  pump(): void {
-    if (this.#pumping) return;
-    this.#pumping = true;
-    while (!this.#resting && !this.#closed) {
-      const event = this.#next();
-      if (!event) break;
-      if (!this.sink.event(event)) this.#resting = true;
-    }
-    this.#pumping = false;
-  }
-
-  #next(): StreamEvent | undefined {
-    const own = this.#queued.shift();
-    if (own) return own.type === "gap" ? { ...own, cursor: this.cursor() } : own;
-    for (;;) {
-      const message = this.#upstream.at(this.#index);
-      if (!message) return undefined;
-      this.#index++;
-      if (!this.#names.has(message.channel)) continue;
-      if (message.seq <= (this.#filter.get(message.slot) ?? 0)) continue;
-      if (this.#upstream.isLost(message)) {
-        const { channel, origin, seq } = message, missing = [{ origin, from: seq, to: seq }];
-        return { type: "gap", channel, reason: "lost", missing, cursor: this.cursor() };
-      }
-      if (this.#slots.length === 1) return this.#upstream.sharedEvent(message);
-      return { type: "message", message, cursor: this.cursor() };
-    }
+  /** What is there already of slots in which the cursor was cut is passed over. */
+  #seqsOf(cursor: Cursor): Map<number, number> {
+    return new Map([...cursor.slots].map(([slot, vector]) => {
+      const there = cutIn(cursor, slot).has(ORIGIN) ? this.#seqs.get(slot) : undefined;
+      return [slot, vector.get(ORIGIN) ?? there ?? 0];
+    }));
   }
 }

@@ -185,9 +185,16 @@ export class NaiveLog {
     return this.vector.get(origin) ?? 0;
   }
 
-  open(channels: readonly string[], start: "live" | "earliest" | Vector): NaiveReader {
+  /** Everything that is there of an origin, delivered or held, is no concern of a reader whose cursor has lost it. */
+  open(
+    channels: readonly string[],
+    start: "live" | "earliest" | Vector,
+    cut: ReadonlySet<Origin> = new Set(),
+  ): NaiveReader {
     for (const channel of channels) this.#stateOf(channel);
-    const reader = new NaiveReader(this, channels, start);
+    const passed = [...cut].map((origin) => [origin, this.#highest(origin)] as const);
+    const from = typeof start === "string" ? start : new Map([...start, ...passed]);
+    const reader = new NaiveReader(this, channels, from);
     this.readers.add(reader);
     return reader;
   }
@@ -199,6 +206,11 @@ export class NaiveLog {
 
   get entries(): readonly Entry[] {
     return this.#entries;
+  }
+
+  #highest(origin: Origin): Seq {
+    const waiting = this.#waiting.filter(({ message }) => message.origin === origin);
+    return Math.max(this.seqOf(origin), ...waiting.map(({ message }) => message.seq));
   }
 
   #isWaiting(origin: Origin, seq: Seq): boolean {

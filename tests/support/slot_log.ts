@@ -70,11 +70,12 @@ export interface Noted {
 export function follow(
   log: SlotLog,
   start: "live" | "earliest" | Vector,
-  { channels = ["a"], room = Infinity, nowMs = 0, asOfMs }: {
+  { channels = ["a"], room = Infinity, nowMs = 0, asOfMs, cut = [] }: {
     readonly channels?: readonly string[];
     readonly room?: number;
     readonly nowMs?: number;
     readonly asOfMs?: number;
+    readonly cut?: readonly Origin[];
   } = {},
 ): Noted {
   const said: string[] = [];
@@ -86,7 +87,7 @@ export function follow(
     if ("cursor" in event) places.push(placeOf(event.cursor));
     return events.length % room !== 0;
   };
-  const reader = log.open(channels, start, nowMs, { sink, asOfMs });
+  const reader = log.open(channels, start, nowMs, { sink, asOfMs, cut: new Set(cut) });
   if (room > 0) reader.resume();
   return { reader, said, events, places };
 }

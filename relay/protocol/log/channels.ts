@@ -122,6 +122,11 @@ export class Channels {
     return this.#channels.get(name);
   }
 
+  /** Highest seq dropped of a channel, by origin. */
+  floorsOf(name: string): Vector {
+    return this.#channels.get(name)?.floors ?? this.#floors;
+  }
+
   /** The channel's state, made if need be. */
   of(name: string): Channel {
     let channel = this.#channels.get(name);

@@ -208,12 +208,12 @@ export class SlotLog {
     channels: readonly string[],
     start: OpenStart,
     nowMs: number,
-    { sink, asOfMs }: OpenOptions,
+    options: OpenOptions,
   ): Reader {
-    const { tail, vector } = this.#history;
+    const { tail } = this.#history;
     this.#history.expire(nowMs);
-    const from = startOf(tail, channels, start, asOfMs, vector, this.#options);
-    return new LogReader(tail, channels, sink, from);
+    const from = startOf(tail, channels, start, options, this, this.#options);
+    return new LogReader(tail, channels, options.sink, from);
   }
 
   get #told(): Told {

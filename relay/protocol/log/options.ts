@@ -29,6 +29,8 @@ export interface OpenOptions {
   readonly sink: LogSink;
   /** When its cursor was in sync, if it says so. */
   readonly asOfMs?: number | undefined;
+  /** Of whom its cursor cannot say where it stands: it gets nothing of them that is there already. */
+  readonly cut?: ReadonlySet<Origin>;
 }
 
 /** What became of a message: in the log or beside it, there already, or waiting. */

@@ -5,13 +5,14 @@
  */
 import type { Message, Origin, Range, Seq, Vector } from "../message.ts";
 import type { GapReason, StreamEvent } from "../upstream.ts";
-import { mergeVectors, NOWHERE, raise } from "../vector.ts";
+import { mergeVectors, NOBODY, NOWHERE, raise } from "../vector.ts";
 import type { Channel } from "./channels.ts";
 import { MessageAt, type Place } from "./place.ts";
 import { addUncovered } from "./range_set.ts";
 import type { Start } from "./start.ts";
 import type { Tail } from "./tail.ts";
 import { type Entry, firstOf, pass, type Renumber } from "./timeline.ts";
+import { newWalk, type PendingGap, type Walk } from "./walk.ts";
 
 /**
  * Takes one event, at once. False: it was taken, but no more until {@link Reader.resume} is called after this answer.
@@ -29,6 +30,8 @@ export interface Reader {
   readonly lagging: boolean;
   /** Where it stands, with the serving relay named. A view: read it at once. In the sink: after the event. */
   position(): Vector;
+  /** Whom its cursor cannot place: it has not been told yet that they were passed over. */
+  readonly cut: ReadonlySet<Origin>;
   /** The text of a cursor of this slot alone, for {@link position}; shared by readers at one place. */
   cursor(): string;
   /** The sink has room (again): what waits is delivered before this returns. Idempotent. */
@@ -37,28 +40,6 @@ export interface Reader {
   pause(): void;
   /** Ends it; nothing is delivered afterwards. Idempotent. */
   close(): void;
-}
-
-/** A gap that waits for the sink; its cursor is written when it is delivered. */
-interface PendingGap {
-  readonly channel: string;
-  readonly reason: GapReason;
-  readonly missing: readonly Range[];
-}
-
-/** The state of a reader that is not live. */
-interface Walk {
-  /** Number of the next entry. */
-  index: number;
-  /** The vector before it, as this reader went. */
-  readonly vector: Map<Origin, Seq>;
-  /** What its cursor covers: delivered elsewhere. */
-  readonly filter: Vector | undefined;
-  readonly gaps: PendingGap[];
-  /** The tail's `losses` when floors were last checked. */
-  losses: number;
-  accepting: boolean;
-  running: boolean;
 }
 
 export class LogReader implements Reader {
@@ -81,12 +62,13 @@ export class LogReader implements Reader {
     for (const channel of this.#channels.values()) channel.readers++;
     tail.readers.add(this);
     const walk = this.#walk = newWalk(start.index, start.vector, start.filter);
-    if (start.unknown) this.#queueAll(walk, "unknown", []);
+    walk.gaps.push(...start.gaps ?? []);
     const floors = this.#floorGaps(walk, "expired");
     // Who did not come with a cursor misses nothing.
     if (start.filter) walk.gaps.push(...floors);
     walk.losses = tail.losses;
     this.recovered = walk.gaps.length === 0;
+    if (!this.recovered) walk.cut = start.cut ?? NOBODY;
   }
 
   /** Where it stands with others; undefined when it is not live. */
@@ -102,17 +84,24 @@ export class LogReader implements Reader {
     return this.#place === undefined;
   }
 
+  get cut(): ReadonlySet<Origin> {
+    return this.#walk?.cut ?? NOBODY;
+  }
+
   position(): Vector {
     const { place } = this;
     if (place && this.#tail.isPast(this.#seen)) return place.position();
     const { vector, filter } = this.#walk ??
       { vector: this.#tail.standing(this.#seen).vector, filter: place?.ahead };
-    return filter ? mergeVectors(vector, filter) : vector;
+    if (!filter) return vector;
+    const position = mergeVectors(vector, filter);
+    for (const origin of this.cut) position.delete(origin);
+    return position;
   }
 
   cursor(): string {
     if (this.#place && this.#tail.isPast(this.#seen)) return this.#place.cursor();
-    return this.#tail.encode(this.position(), this.#tail.asOfMs());
+    return this.#tail.encode(this.position(), this.#tail.asOfMs(), this.cut);
   }
 
   resume(): void {
@@ -179,6 +168,7 @@ export class LogReader implements Reader {
     const { timeline, index, losses } = this.#tail;
     const gap = walk.gaps.shift();
     if (gap) {
+      if (walk.gaps.length === 0) walk.cut = NOBODY;
       walk.accepting = this.#offer({ type: "gap", ...gap, cursor: this.cursor() });
     } else if (walk.losses !== losses) {
       walk.losses = losses;
@@ -291,8 +281,4 @@ export class LogReader implements Reader {
       return false;
     }
   }
-}
-
-function newWalk(index: number, vector: Map<Origin, Seq>, filter: Vector | undefined): Walk {
-  return { index, vector, filter, gaps: [], losses: -1, accepting: false, running: false };
 }

@@ -86,8 +86,8 @@ export class Tail {
   }
 
   /** The text of a cursor in this slot. */
-  encode(position: Vector, asOfMs: number): string {
-    return encodeCursor({ slots: new Map([[this.#slot, position]]), asOfMs });
+  encode(position: Vector, asOfMs: number, cut?: ReadonlySet<Origin>): string {
+    return encodeCursor({ slots: new Map([[this.#slot, position]]), asOfMs, cut });
   }
 
   /** Where a reader stands that has read all and whose cursor covers `ahead` beyond it. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { DIGITS } from "../../../relay/protocol/base64url.ts";
+import type { Cursor } from "../../../relay/protocol/cursor.ts";
 import type { Announcement } from "../../../relay/protocol/announcement.ts";
 import { type Digest, type Frame, NONCE_BYTES } from "../../../relay/protocol/frames.ts";
 import type { AgedMessage, CatchUp, Standing } from "../../../relay/protocol/log/catch_up.ts";
@@ -20,6 +21,17 @@ import type { AckLevel, Draft } from "../../../relay/protocol/upstream.ts";
 import { MAX_UINT32 } from "../../../relay/protocol/wire.ts";
 
 export type Random = () => number;
+
+/** When some cursors were in sync: a whole minute. */
+export const AS_OF_MS = Date.UTC(2026, 5, 1);
+
+/** A cursor of these positions by slot and origin. */
+export function cursor(slots: Record<number, Record<string, number>>, asOfMs?: number): Cursor {
+  const vectors = Object.entries(slots).map(([slot, vector]) =>
+    [Number(slot), new Map(Object.entries(vector))] as const
+  );
+  return { slots: new Map(vectors), asOfMs };
+}
 
 /** A whole number from 0 to `below - 1`. */
 export function int(random: Random, below: number): number {

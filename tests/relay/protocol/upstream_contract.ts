@@ -7,15 +7,15 @@
 import assert from "node:assert/strict";
 import { parseCursor } from "../../../relay/protocol/cursor.ts";
 import { GroundwaveError } from "../../../relay/protocol/errors.ts";
-import { messageId, parseMessageId } from "../../../relay/protocol/message.ts";
+import { parseMessageId } from "../../../relay/protocol/message.ts";
 import type {
   Draft,
-  Sink,
   StreamEvent,
   SubscribeRequest,
   Subscription,
   Upstream,
 } from "../../../relay/protocol/upstream.ts";
+import { RecordingSink } from "../../support/recording_sink.ts";
 
 /** An upstream under test and how to end it. */
 export interface UnderTest {
@@ -23,44 +23,6 @@ export interface UnderTest {
   /** Ends every subscription from the relay's side. */
   drain(): void;
   close(): Promise<void>;
-}
-
-/** A sink that records, and can refuse and be awaited. */
-export class RecordingSink implements Sink {
-  readonly events: StreamEvent[] = [];
-  readonly cursors: string[] = [];
-  error: GroundwaveError | undefined;
-  /** How many more events are taken with true. */
-  room = Infinity;
-  #waiting: { count: number; resolve: () => void } | undefined;
-
-  event(event: StreamEvent): boolean {
-    this.events.push(event);
-    this.cursors.push("cursor" in event ? event.cursor : "");
-    this.room -= 1;
-    if (this.#waiting && this.events.length >= this.#waiting.count) this.#waiting.resolve();
-    return this.room > 0;
-  }
-
-  closed(error: GroundwaveError): void {
-    this.error = error;
-  }
-
-  /** Resolves when so many events have come in all. */
-  until(count: number): Promise<void> {
-    if (this.events.length >= count) return Promise.resolve();
-    return new Promise((resolve) => this.#waiting = { count, resolve });
-  }
-
-  get texts(): unknown[] {
-    return this.events.map((event) => event.type === "message" ? event.message.data : event.type);
-  }
-
-  get ids(): string[] {
-    return this.events.flatMap((event) =>
-      event.type === "message" ? [messageId(event.message)] : []
-    );
-  }
 }
 
 /** Registers the suite under `name`. */
@@ -150,6 +112,33 @@ export function testUpstream(name: string, make: () => Promise<UnderTest>): void
     assert.deepEqual(sink.texts, ["gap", "held"]);
     const [gap] = sink.events;
     assert.ok(gap?.type === "gap" && gap.reason === "unknown" && gap.channel === "news");
+  });
+
+  test("of an origin that a cursor had to leave out nothing comes twice, and a gap says so", async (t) => {
+    for (const text of ["1", "2"]) await t.publish(text);
+    const probe = await t.subscribe({ start: "live" });
+    const [[slot, vector] = [0]] = parseCursor(probe.subscription.cursor()).slots;
+    const [origin = ""] = vector?.keys() ?? [];
+    const start = {
+      slots: new Map([[slot, new Map()]]),
+      asOfMs: undefined,
+      cut: new Set([origin]),
+    };
+    const { events: [read] } = await t.upstream.read({ channels: ["news"], start, limit: 9 });
+    const { sink, subscription } = await t.subscribe({ start });
+    assert.equal(subscription.recovered, false);
+    subscription.resume();
+    await t.publish("3");
+    await sink.until(2);
+    assert.deepEqual(sink.texts, ["gap", "3"]);
+    for (const gap of [sink.events[0], read]) {
+      assert.ok(gap?.type === "gap" && gap.reason === "unknown");
+      assert.deepEqual(gap.missing, [{ origin, from: 1, to: 2 }]);
+      const again = await t.subscribe({ start: parseCursor(gap.cursor) });
+      again.subscription.resume();
+      await again.sink.until(1);
+      assert.deepEqual(again.sink.texts, ["3"]);
+    }
   });
 
   test("several channels are one stream with one cursor", async (t) => {

@@ -41,6 +41,12 @@ Deno.test("long runs, in which dropped entries are joined", () => {
   runWorlds({ maxCount: 4, maxAgeMs: 300_000, loss: 0.1, rough: true }, { seeds: 15, steps: 900 });
 });
 
+Deno.test("cursors that have lost origins: nothing comes twice, and what may be missing is announced", () => {
+  runWorlds({ ...ROOMY, loss: 0.1, rough: false, cut: 0.4 }, { seeds: 150 });
+  const small = { maxCount: 6, maxAgeMs: 9000, loss: 0.2, rough: true, cut: 0.4 };
+  runWorlds(small, { seeds: 150 });
+});
+
 Deno.test("two logs that pulled from each other stand at the same place", () => {
   const place = ({ log }: World["twins"][0]) => [...log.vector].filter(([, seq]) => seq > 0).sort();
   runWorlds({ ...ROOMY, loss: 0.3, rough: true }, {
