@@ -8,7 +8,7 @@ import { Dice } from "./cluster_dice.ts";
 import { CHANNELS, Faults, type Kind, KINDS, REREPLICATION_MS } from "./cluster_faults.ts";
 import { FAIR } from "./cluster_lan.ts";
 import type { Ledger, Publish } from "./cluster_ledger.ts";
-import type { SimulatedSubscriber } from "./cluster_subscriber.ts";
+import type { SimulatedSubscriber, SubscriberOptions } from "./cluster_subscriber.ts";
 import { ClusterWorld, type PublishOptions } from "./cluster_world.ts";
 import { seededRandom } from "./random.ts";
 
@@ -28,9 +28,16 @@ const REPLIES = 0.04;
 const RETRY_MS = 4_000;
 const TRIES = 3;
 
-/** Runs one life to its end; the ledger is ready to be judged. */
-export async function live(seed: number, kind: Kind): Promise<ClusterWorld> {
-  const life = new Life(seed, kind);
+/**
+ * Runs one life to its end; the ledger is ready to be judged.
+ * @param cut what becomes of the cursors of those who move, if anything.
+ */
+export async function live(
+  seed: number,
+  kind: Kind,
+  cut?: SubscriberOptions["cut"],
+): Promise<ClusterWorld> {
+  const life = new Life(seed, kind, cut);
   await life.run();
   return life.world;
 }
@@ -38,12 +45,14 @@ export async function live(seed: number, kind: Kind): Promise<ClusterWorld> {
 class Life {
   readonly world: ClusterWorld;
   readonly #kind: Kind;
+  readonly #cut: SubscriberOptions["cut"];
   readonly #dice: Dice;
   readonly #faults: Faults;
   #quiet = false;
 
-  constructor(seed: number, kind: Kind) {
+  constructor(seed: number, kind: Kind, cut: SubscriberOptions["cut"]) {
     this.#kind = kind;
+    this.#cut = cut;
     const dice = this.#dice = new Dice(seededRandom(seed * 31 + KINDS.indexOf(kind)));
     const few = { ...LONG, maxCount: 5 };
     const retention = dice.pick([LONG, LONG, kind === "archive" ? few : LONG, few, SHORT]);
@@ -88,7 +97,8 @@ class Life {
     const { world } = this, dice = this.#dice;
     const channels = CHANNELS.filter(() => dice.chance(0.5));
     const wanted = channels.length > 0 ? channels : CHANNELS.slice(0, 1);
-    const pace = { keepsIds: dice.chance(0.3), slow: dice.pick([0, 0, 0.2]), heard: this.#reply };
+    const ways = { heard: this.#reply, ...this.#cut ? { cut: this.#cut } : {} };
+    const pace = { keepsIds: dice.chance(0.3), slow: dice.pick([0, 0, 0.2]), ...ways };
     const startMs = dice.roll() * BUSY_MS / 4, start = this.#anyone();
     const moves = Array.from({ length: 3 }, () => {
       const ms = startMs + dice.roll() * (BUSY_MS - startMs);

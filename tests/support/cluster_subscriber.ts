@@ -3,7 +3,12 @@
  *
  * @module
  */
-import { encodeCursor, mergeCursors, parseCursor } from "../../relay/protocol/cursor.ts";
+import {
+  type Cursor,
+  encodeCursor,
+  mergeCursors,
+  parseCursor,
+} from "../../relay/protocol/cursor.ts";
 import { messageId } from "../../relay/protocol/message.ts";
 import type { Sink, StreamEvent, Subscription } from "../../relay/protocol/upstream.ts";
 import type { Subscriber } from "./cluster_ledger.ts";
@@ -25,6 +30,8 @@ export interface SubscriberOptions {
   readonly channels: readonly string[];
   /** It adds the ids of messages to its cursor, as the WebSocket client does; else it takes each event's cursor. */
   readonly keepsIds?: boolean;
+  /** What becomes of its cursor before it comes back with it. */
+  readonly cut?: (cursor: Cursor) => Cursor;
   /** How likely it takes nothing for a while after a message. */
   readonly slow?: number;
   /** Called after each message that it got. */
@@ -62,13 +69,13 @@ export class SimulatedSubscriber {
 
   /** Connects to a machine, or to any other if it cannot. */
   connect(number: number): void {
-    const { world, channels } = this.#options;
+    const { world, channels, cut = (cursor) => cursor } = this.#options;
     const machine = world.machine(number);
     const attempt = ++this.#attempt;
     const { process, relay } = machine;
     if (!process || !relay) return this.#again(attempt);
     this.#machine = machine;
-    const start = this.cursor === "" ? "live" : parseCursor(this.cursor);
+    const start = this.cursor === "" ? "live" : cut(parseCursor(this.cursor));
     const sink: Sink = {
       event: (event) => this.#isCurrent(attempt) && this.#take(event),
       closed: () => this.#isCurrent(attempt) && this.disconnect(0),

@@ -101,7 +101,7 @@ export class ClusterWorld {
   subscribe(
     channels: readonly string[],
     machine: number,
-    options: Pick<SubscriberOptions, "keepsIds" | "slow" | "heard"> = {},
+    options: Pick<SubscriberOptions, "keepsIds" | "slow" | "heard" | "cut"> = {},
   ): SimulatedSubscriber {
     const name = `s${this.subscribers.length}`;
     const subscriber = new SimulatedSubscriber({ world: this, name, channels, ...options });
