@@ -7,8 +7,8 @@ import type { Vector } from "../message.ts";
 import type { CatchUp, Standing } from "./catch_up.ts";
 import type { Channels } from "./channels.ts";
 import type { Holds } from "./holds.ts";
+import type { LastHeard } from "./last_heard.ts";
 import type { Marks } from "./marks.ts";
-import type { Origins } from "./origins.ts";
 import { RangeSets } from "./range_set.ts";
 import type { Stored, Timeline } from "./timeline.ts";
 
@@ -20,7 +20,7 @@ export interface Told {
   readonly channels: Channels;
   readonly holds: Holds;
   readonly marks: Marks;
-  readonly origins: Origins;
+  readonly lastHeard: LastHeard;
 }
 
 /** What is here and not in the log: held, or come too late for its place. */
@@ -36,7 +36,7 @@ export function* messagesAbove({ timeline, marks }: Told, start: Vector): Genera
 
 /** All beyond `start` but the messages. */
 export function outline(told: Told, start: Vector, nowMs: number): CatchUp {
-  const { slot, vector, channels, marks, origins } = told;
+  const { slot, vector, channels, marks, lastHeard } = told;
   return {
     slot,
     start,
@@ -46,7 +46,7 @@ export function outline(told: Told, start: Vector, nowMs: number): CatchUp {
     lost: marks.above(start),
     floors: channels.floorsAbove(start),
     end: new Map(vector),
-    idleMs: origins.idleMs(nowMs),
+    idleMs: lastHeard.idleMs(nowMs),
   };
 }
 

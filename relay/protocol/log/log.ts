@@ -11,8 +11,8 @@ import { aside, catchUp, messagesAbove, outline, type Told } from "./answer.ts";
 import { type CatchUp, holesOf, longestIdleFirst, type Standing } from "./catch_up.ts";
 import { History } from "./history.ts";
 import { type Hold, Holds } from "./holds.ts";
+import { LastHeard } from "./last_heard.ts";
 import type { Appended, LogOptions, OpenOptions } from "./options.ts";
-import { Origins } from "./origins.ts";
 import { LogReader, type Reader } from "./reader.ts";
 import { standingOf, stillStands } from "./standing.ts";
 import { type OpenStart, startOf } from "./start.ts";
@@ -29,13 +29,13 @@ export class SlotLog {
   readonly #options: LogOptions;
   readonly #history: History;
   readonly #holds = new Holds();
-  readonly #origins: Origins;
+  readonly #lastHeard: LastHeard;
 
   constructor(slot: number, options: LogOptions) {
     this.slot = slot;
     this.#options = options;
     this.#history = new History(slot, options);
-    this.#origins = new Origins(options.forgetMs);
+    this.#lastHeard = new LastHeard(options.forgetMs);
   }
 
   /** Highest contiguous seq by origin, marks counting as passed; the serving relay at 0 if it published nothing. A view. */
@@ -84,7 +84,7 @@ export class SlotLog {
       if (unmet) this.#release(origin, seq, nowMs);
       return "duplicate";
     }
-    this.#origins.heard(origin, atMs);
+    this.#lastHeard.heard(origin, atMs);
     if (seq === passed + 1 && (unmet || this.#holds.isMet(message, history.vector))) {
       this.#deliver(message, atMs);
       this.#settle(nowMs);
@@ -122,7 +122,7 @@ export class SlotLog {
   /** When {@link tick} is due next; undefined: not until something happens. */
   nextWakeMs(): number | undefined {
     const heldMs = (this.#holds.oldest?.sinceMs ?? Infinity) + this.#options.holdMs;
-    const dueMs = Math.min(heldMs, this.#history.dueMs, this.#origins.dueMs);
+    const dueMs = Math.min(heldMs, this.#history.dueMs, this.#lastHeard.dueMs);
     return dueMs === Infinity ? undefined : dueMs;
   }
 
@@ -134,7 +134,7 @@ export class SlotLog {
       this.#endHold(hold, nowMs);
     }
     this.#history.expire(nowMs);
-    if (nowMs >= this.#origins.dueMs) this.#forget(nowMs);
+    if (nowMs >= this.#lastHeard.dueMs) this.#forget(nowMs);
   }
 
   /** Drops the oldest entry, for the bound of the process; answers the bytes freed, 0 when there is none. */
@@ -182,7 +182,7 @@ export class SlotLog {
     if (!stillStands(this.#told, answer)) return false;
     const { channels, tail, marks } = this.#history;
     for (const [origin, idleMs] of answer.idleMs) {
-      if (answer.end.has(origin)) this.#origins.heard(origin, nowMs - idleMs);
+      if (answer.end.has(origin)) this.#lastHeard.heard(origin, nowMs - idleMs);
     }
     if (channels.take(answer.floors, this.vector)) tail.announceFloors();
     for (const range of holesOf(answer, this.vector)) this.#holds.setExpired(range);
@@ -225,7 +225,7 @@ export class SlotLog {
       channels,
       marks,
       holds: this.#holds,
-      origins: this.#origins,
+      lastHeard: this.#lastHeard,
     };
   }
 
@@ -282,7 +282,7 @@ export class SlotLog {
   }
 
   #forget(nowMs: number): void {
-    for (const origin of this.#origins.forget(nowMs)) {
+    for (const origin of this.#lastHeard.forget(nowMs)) {
       if (origin === this.#options.self) continue;
       this.#history.forget(origin);
       this.#holds.forget(origin);

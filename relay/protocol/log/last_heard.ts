@@ -5,7 +5,7 @@
  */
 import type { Origin } from "../message.ts";
 
-export class Origins {
+export class LastHeard {
   readonly #heardMs = new Map<Origin, number>();
   readonly #forgetMs: number;
   /** Nothing is to be forgotten before. */
