@@ -6,6 +6,7 @@
 import type { Channel } from "./channel.ts";
 import type { Clock } from "./clock.ts";
 import type { Transmitter } from "./transmitter.ts";
+import { pause } from "./within.ts";
 
 /** How long the queues may take to empty, and how often they are looked at. */
 const SENDING_MS = { step: 5, most: 3_000 };
@@ -45,7 +46,5 @@ async function waitWhile(
   clock: Clock,
 ): Promise<void> {
   const endMs = clock.nowMs() + most;
-  while (condition() && clock.nowMs() < endMs) {
-    await new Promise<void>((resolve) => clock.after(step, resolve));
-  }
+  while (condition() && clock.nowMs() < endMs) await pause(clock, step);
 }

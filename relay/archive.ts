@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { within } from "../backbone/within.ts";
 import { ArchiveCopies } from "./archive_copies.ts";
 import { ArchiveWaiters } from "./archive_waiters.ts";
 import { ArchiveWriter, type ArchiveWriterOptions } from "./archive_writer.ts";
@@ -25,7 +26,6 @@ import {
 } from "./protocol/upstream.ts";
 import { DecodeError } from "./protocol/wire.ts";
 import type { RelayLog } from "./options.ts";
-import { within } from "./within.ts";
 
 export interface ArchiveOptions extends Omit<ArchiveWriterOptions, "copies" | "waiters"> {
   /** Whether this relay is the first ready custodian of a slot. */

@@ -7,6 +7,7 @@
 import type { Backbone, Group } from "../backbone/backbone.ts";
 import type { Clock } from "../backbone/clock.ts";
 import type { GroupTable } from "../backbone/registry/group_table.ts";
+import { pause, within } from "../backbone/within.ts";
 import { Custodian } from "./custodian.ts";
 import { Exchanges } from "./exchanges.ts";
 import { Freshness } from "./freshness.ts";
@@ -22,7 +23,6 @@ import type { Origin } from "./protocol/message.ts";
 import type { RelayLog } from "./options.ts";
 import { Pace } from "./pace.ts";
 import type { Sync } from "./sync.ts";
-import { pause, within } from "./within.ts";
 
 export interface ClusterOptions {
   readonly clock: Clock;

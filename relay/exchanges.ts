@@ -7,6 +7,7 @@
 import type { Group } from "../backbone/backbone.ts";
 import type { Clock } from "../backbone/clock.ts";
 import type { GroupTable } from "../backbone/registry/group_table.ts";
+import { within } from "../backbone/within.ts";
 import type { Logs } from "./logs.ts";
 import { AntiEntropy, type Holdings } from "./machines/anti_entropy.ts";
 import type { CustodyView } from "./machines/custody.ts";
@@ -15,7 +16,6 @@ import type { Announcement } from "./protocol/announcement.ts";
 import type { Digest, DigestEntry } from "./protocol/frames.ts";
 import { FROM_NOWHERE, type Standing } from "./protocol/log/catch_up.ts";
 import type { Origin, Vector } from "./protocol/message.ts";
-import { within } from "./within.ts";
 
 export interface ExchangesOptions {
   readonly clock: Clock;

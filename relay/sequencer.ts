@@ -7,6 +7,7 @@
  */
 import type { Group } from "../backbone/backbone.ts";
 import type { GroupTable } from "../backbone/registry/group_table.ts";
+import { pause, within } from "../backbone/within.ts";
 import { GroundwaveError } from "./protocol/errors.ts";
 import type { Stored } from "./protocol/log/timeline.ts";
 import { type Message, messageId, type Origin } from "./protocol/message.ts";
@@ -21,7 +22,6 @@ import {
 import { KeyedPlaces, type KeyedPlacesOptions, unavailable } from "./keyed_places.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Replication } from "./replication.ts";
-import { pause, within } from "./within.ts";
 
 export interface SequencerOptions extends KeyedPlacesOptions {
   readonly self: Origin;

@@ -7,6 +7,7 @@
 import type { Group } from "../backbone/backbone.ts";
 import type { Clock } from "../backbone/clock.ts";
 import type { GroupTable } from "../backbone/registry/group_table.ts";
+import { within } from "../backbone/within.ts";
 import type { Logs } from "./logs.ts";
 import { MEMBERSHIP_TIMERS } from "./machines/membership.ts";
 import type { Announcement } from "./protocol/announcement.ts";
@@ -15,7 +16,6 @@ import { RangeSets } from "./protocol/log/range_set.ts";
 import type { Pull } from "./protocol/frames.ts";
 import type { Origin, Range } from "./protocol/message.ts";
 import { Turns } from "./turns.ts";
-import { within } from "./within.ts";
 
 export interface SyncOptions {
   readonly clock: Clock;

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Clock } from "../backbone/clock.ts";
-import { within } from "./within.ts";
+import { within } from "../backbone/within.ts";
 
 /** How long who has yet to begin waits for the work before. */
 export interface Patience {

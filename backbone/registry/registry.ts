@@ -5,6 +5,7 @@
  * @module
  */
 import type { Clock } from "../clock.ts";
+import { within } from "../within.ts";
 import { planMoves } from "./balance.ts";
 import { MovingGroups } from "./moving_groups.ts";
 import { isNewer, type SlotGroups, type Version } from "./slot_groups.ts";
@@ -90,10 +91,7 @@ export class Registry {
 
   /** Looks at the store from now on. Resolves when the first look is done, or has taken 1 s. */
   async start(): Promise<void> {
-    const late = Promise.withResolvers<void>();
-    const cancel = this.#options.clock.after(START_MS, late.resolve);
-    await Promise.race([this.#look(), late.promise]);
-    cancel();
+    await within(this.#options.clock, START_MS, this.#look());
   }
 
   /** Takes what the relays in view say of their tables. Call it whenever that may have changed, and every second. */

@@ -11,7 +11,7 @@ import type { Replication } from "../../relay/replication.ts";
 import { Sequencer } from "../../relay/sequencer.ts";
 import { A, B, C, LOG_OPTIONS } from "../support/slot_log.ts";
 import { VirtualClock } from "../support/virtual_clock.ts";
-import { pause } from "../../relay/within.ts";
+import { pause } from "../../backbone/within.ts";
 
 type Name = typeof A | typeof B | typeof C;
 

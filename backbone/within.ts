@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../backbone/clock.ts";
+import type { Clock } from "./clock.ts";
 
 /** What `promise` resolves with; undefined if that takes longer than `ms` milliseconds. */
 export async function within<T>(
