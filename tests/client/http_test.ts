@@ -92,7 +92,8 @@ Deno.test("SSE: silence and the relay's errors end a stream", async () => {
 
 Deno.test("poll: pages follow one another", async () => {
   const { platform, client, got, take } = setup("poll");
-  client.subscribe("news", take);
+  let gaps = 0;
+  client.subscribe("news", take, { onGap: () => gaps++ });
   await admit(platform, page(cursorOf(0)));
   const first = await platform.request("/poll");
   assert.equal(first.query.get("after"), cursorOf(0));
@@ -104,6 +105,12 @@ Deno.test("poll: pages follow one another", async () => {
   second.respond(page(cursorOf(9)));
   await until(() => platform.requests.every(({ seen }) => seen), "rest");
   await platform.advance(250);
+  const third = await platform.request("/poll"), { length } = platform.requests;
+  third.respond(page(cursorOf(9), [], { gap: gap(10, 11) }));
+  await until(() => gaps === 2, "the gap");
+  await platform.advance(249);
+  assert.equal(platform.requests.length, length, "a gap alone is no reason to hurry");
+  await platform.advance(1);
   await platform.request("/poll");
   client.close();
   assert.equal(platform.pending, 0);
