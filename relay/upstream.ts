@@ -168,12 +168,14 @@ export class RelayUpstream implements Upstream {
     }
   }
 
-  /** A cursor ahead of the log is no error: what it names may be on its way, or on a peer (DESIGN "Forgetting"). One that was cut may be. */
+  /**
+   * A cursor ahead of the log is no error: what it names may be on its way, or on a peer (DESIGN "Forgetting"). One that
+   * was cut may be.
+   */
   async #reach(slots: ReadonlyMap<number, unknown>, cursor: Cursor): Promise<void> {
     const { logs, pull } = this.#options;
     const ahead = [...cursor.slots].filter(([slot, vector]) =>
-      slots.has(slot) &&
-      (!covers(logs.vectorOf(slot), vector) || cutIn(cursor, slot).size > 0)
+      slots.has(slot) && (!covers(logs.vectorOf(slot), vector) || cutIn(cursor, slot).size > 0)
     );
     await Promise.all(ahead.map(([slot]) => pull(slot)));
   }
