@@ -8,6 +8,7 @@ import { PbfReader, PbfWriter } from "pbf";
 import { ORIGIN_BYTES, readOrigin, writeOrigin } from "./base64url.ts";
 import type { Origin, Seq, Vector } from "./message.ts";
 import type { Texts } from "./texts.ts";
+import { decodeUtf8 } from "./utf8.ts";
 
 /** The bytes are not what they should be; the text says why, `cause` what found it. */
 export class DecodeError extends Error {
@@ -31,9 +32,8 @@ const VARINT = 0;
 const LENGTH_DELIMITED = 2;
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** From this length on the platform's own decoder is faster than a loop, by measurement. */
+/** From this length on the platform's own encoder is faster than a loop, by measurement. */
 const SHORT_TEXT = 64;
 
 /** Reads the fields of one Protobuf message. `length` is where the message being read ends. */
@@ -100,21 +100,17 @@ export class WireReader extends PbfReader {
 
   text(maxBytes: number): string {
     const end = this.#limit(maxBytes);
-    const text = this.#text(this.pos, end);
+    const text = decodeUtf8(this.buf, this.pos, end);
     this.pos = end;
     return text;
   }
 
   /** Text that has likely come before. */
   name(maxBytes: number): string {
-    const end = this.#limit(maxBytes), from = this.pos, read = () => this.#text(from, end);
+    const end = this.#limit(maxBytes), from = this.pos;
+    const read = () => decodeUtf8(this.buf, from, end);
     this.pos = end;
     return this.texts?.text(this.buf, from, end, read) ?? read();
-  }
-
-  #text(from: number, end: number): string {
-    const short = end - from < SHORT_TEXT ? asciiText(this.buf, from, end) : undefined;
-    return short ?? decoder.decode(this.buf.subarray(from, end));
   }
 
   origin(): Origin {
@@ -146,17 +142,6 @@ export class WireReader extends PbfReader {
     if (this.pos + bytes > this.length) throw new DecodeError("it is cut off");
     return this.pos + bytes;
   }
-}
-
-/** `bytes[from, to)` as text if all of them are ASCII: made in one step, as text that was joined takes many times its length. */
-function asciiText(bytes: Uint8Array, from: number, to: number): string | undefined {
-  const codes: number[] = [];
-  for (let at = from; at < to; at++) {
-    const byte = bytes[at] ?? 0;
-    if (byte > 0x7f) return undefined;
-    codes.push(byte);
-  }
-  return String.fromCharCode(...codes);
 }
 
 /** Writes the fields of one Protobuf message. */

@@ -5,6 +5,7 @@
  */
 import { concat } from "../../relay/protocol/bytes.ts";
 import { GroundwaveError } from "../../relay/protocol/errors.ts";
+import { decodeUtf8 } from "../../relay/protocol/utf8.ts";
 import type { Host } from "./host.ts";
 import type { Limits } from "./limits.ts";
 
@@ -13,9 +14,6 @@ import type { Limits } from "./limits.ts";
  * that never comes holds no more than any idle connection.
  */
 const SMALL_BYTES = 64 * 1024;
-
-/** A byte order mark is data like any other. */
-const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** What one body takes of the bound of all. */
 interface Claim {
@@ -135,7 +133,7 @@ export class BodyReader {
 /** Bytes as text. @throws {GroundwaveError} `encoding_invalid`. */
 export function decodeText(bytes: Uint8Array): string {
   try {
-    return UTF8.decode(bytes);
+    return decodeUtf8(bytes);
   } catch {
     throw new GroundwaveError(
       "encoding_invalid",
