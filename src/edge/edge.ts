@@ -45,11 +45,11 @@ export interface Edge {
 
 const DAY_S = 86_400;
 
-/** Whatever is below it, and "/publish" itself. */
-const PUBLISH = "/publish/*";
+/** "/publish" itself, and whatever is below it. */
+const PUBLISH = /^\/publish($|\/)/;
 
 export function createEdge(options: EdgeOptions): Edge {
-  const core = createCore(options);
+  const core = createCore(options), publish = publishHandler(core), failed = answerError(core);
   const app = new Hono<{ Bindings: RequestInfo }>({ getPath: ({ url }) => rawPath(url) });
   const methods = new Map<string, "GET" | "POST">();
   const route = (path: string, method: "GET" | "POST", handler: Handler) => {
@@ -57,7 +57,6 @@ export function createEdge(options: EdgeOptions): Edge {
     app.on(method, path, handler);
   };
   app.options("*", cors({ origin: "*", allowMethods: ["GET", "HEAD", "POST"], maxAge: DAY_S }));
-  route(PUBLISH, "POST", publishHandler(core));
   route("/sse", "GET", sseHandler(core));
   route("/ws", "GET", socketHandler(core));
   route("/poll", "GET", pollHandler(core));
@@ -71,13 +70,21 @@ export function createEdge(options: EdgeOptions): Edge {
   }
   // Wrong methods end here too. One handler a request: with several, Hono composes them, which costs.
   app.notFound(({ req: { path, method } }) => {
-    const allowed = methods.get(/^\/publish($|\/)/.test(path) ? PUBLISH : path);
+    const allowed = PUBLISH.test(path) ? "POST" : methods.get(path);
     if (allowed !== undefined) return refuseMethod(core, method, allowed);
     throw new GroundwaveError("not_found", "there is nothing here");
   });
-  app.onError(answerError(core));
+  app.onError((thrown, { req: { path } }) => failed(thrown, path));
   return {
-    fetch: (request, info) => isHostFaulty(request) ? refuseHost(core) : app.fetch(request, info),
+    fetch(request, info) {
+      if (isHostFaulty(request)) return refuseHost(core);
+      const path = rawPath(request.url);
+      // Not by the router, which would cost a publish as much as reading what it asks.
+      if (request.method === "POST" && PUBLISH.test(path)) {
+        return publish(request).catch((thrown) => failed(thrown, path));
+      }
+      return app.fetch(request, info);
+    },
     drain: () => core.connections.drain(),
   };
 }

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { Context } from "hono";
 import { GroundwaveError } from "../../relay/protocol/errors.ts";
 import { answerJson } from "./answer.ts";
 import type { Core } from "./core.ts";
@@ -12,11 +11,11 @@ import type { Core } from "./core.ts";
 const RETRY_AFTER_S = 1;
 
 /** The last resort of every request: any failure becomes an answer of the table. */
-export function answerError(core: Core): (thrown: Error, c: Context) => Response {
-  return (thrown, c) => {
+export function answerError(core: Core): (thrown: unknown, path: string) => Response {
+  return (thrown, path) => {
     const error = GroundwaveError.from(thrown);
     if (error.code === "internal") {
-      core.log("error", "a request failed", { path: c.req.path, cause: String(error.cause) });
+      core.log("error", "a request failed", { path, cause: String(error.cause) });
     }
     core.counters.errors.add(error.code);
     return answerJson(error, retryAfter(error), error.class.status);

@@ -9,7 +9,7 @@ import { GroundwaveError } from "../../relay/protocol/errors.ts";
 import type { Draft, Published } from "../../relay/protocol/upstream.ts";
 import { answerJson } from "./answer.ts";
 import { decodeText, mediaType } from "./body.ts";
-import type { Core, Handler } from "./core.ts";
+import type { Core } from "./core.ts";
 import { demandPublish, type Grant } from "./grants.ts";
 import { publishBatch } from "./publish_batch.ts";
 import { decodePercent, Query, rawPath } from "./query.ts";
@@ -29,10 +29,10 @@ const OPTION_HEADERS = Object.entries(
   } satisfies Readonly<Record<keyof PublishOptions, string>>,
 );
 
-export function publishHandler(core: Core): Handler {
-  return async (c) => {
+export function publishHandler(core: Core): (request: Request) => Promise<Response> {
+  return async (request) => {
     core.connections.demandOpen();
-    const request = c.req.raw, query = new Query(request.url);
+    const query = new Query(request.url);
     const channel = channelOf(request.url, query);
     const options = optionsOf(request.headers, query);
     const grant = await core.grants.of(request);

@@ -28,6 +28,7 @@ Deno.test("wrong methods are 405 with those that are right, unknown paths 404", 
   for (const path of ["/nothing", "/publishx", "/sse/a", "/client.js/", "//sse"]) {
     assert.equal(await errorOf(await ask(path)), "404 not_found", path);
   }
+  assert.equal(await errorOf(await ask("/publishx", { method: "POST" })), "404 not_found");
   const head = await ask("/publish/a", { method: "HEAD" });
   assert.equal(head.status, 405);
 });
