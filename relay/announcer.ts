@@ -91,7 +91,9 @@ export class Announcer {
     this.#pump();
   }
 
+  /** In vain before it is started. */
   heard(announcement: Announcement): void {
+    if (!this.#cancel) return;
     const { clock, wallMs } = this.#options;
     this.#membership.handleAnnouncement(announcement, clock.nowMs());
     this.#membership.handleClock(announcement.origin, announcement.timeMs - wallMs());

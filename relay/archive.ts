@@ -8,13 +8,12 @@
  */
 import { within } from "../backbone/within.ts";
 import { ArchiveCopies } from "./archive_copies.ts";
+import { load } from "./archive_load.ts";
 import { ArchiveWaiters } from "./archive_waiters.ts";
 import { ArchiveWriter, type ArchiveWriterOptions } from "./archive_writer.ts";
-import { ArchiveTrouble, type KeptSlot } from "./archives/archive_store.ts";
-import { restore } from "./archives/outline.ts";
+import { ArchiveTrouble } from "./archives/archive_store.ts";
 import { REMEMBER_MS } from "./origins.ts";
 import { GroundwaveError } from "./protocol/errors.ts";
-import type { CatchUp } from "./protocol/log/catch_up.ts";
 import { type Origin, parseMessageId } from "./protocol/message.ts";
 import { SLOT_COUNT } from "./protocol/slot.ts";
 import {
@@ -24,7 +23,6 @@ import {
   type Published,
   type Upstream,
 } from "./protocol/upstream.ts";
-import { DecodeError } from "./protocol/wire.ts";
 import type { RelayLog } from "./options.ts";
 
 export interface ArchiveOptions extends Omit<ArchiveWriterOptions, "copies" | "waiters"> {
@@ -178,7 +176,10 @@ export class Archive {
   async #attempt(): Promise<void> {
     const { log, store } = this.#options;
     try {
-      if (!this.#loaded) await this.#load();
+      if (!this.#loaded) {
+        await load(this.#options, this.#copies);
+        this.#loaded = true;
+      }
       if (this.#options.clock.nowMs() >= this.#roundAtMs) await this.#round();
       await this.#writeDue();
       if (this.#trouble !== undefined) {
@@ -201,25 +202,6 @@ export class Archive {
     const isAll = nowMs >= this.#batchAtMs || this.#closed;
     if (isAll) this.#batchAtMs = nowMs + BATCH_MS;
     await this.#writer.write(isAll);
-  }
-
-  async #load(): Promise<void> {
-    const { store, logs, origins, clock, wallMs, log } = this.#options;
-    const { writtenMs, heardMs, risk } = await store.open();
-    if (risk) log("warn", "the archive may lose messages", { archive: store.name, reason: risk });
-    for (const [origin, ms] of heardMs) {
-      origins.hear(origin, clock.nowMs(), Math.max(0, wallMs() - ms));
-    }
-    let messages = 0;
-    for await (const kept of store.slots()) {
-      const catchUp = restored(kept, writtenMs ?? 0, wallMs());
-      logs.of(kept.slot).merge(catchUp, clock.nowMs());
-      this.#copies.stands(kept.slot, kept.vector, catchUp.lost);
-      logs.touched(kept.slot);
-      messages += kept.messages.length;
-    }
-    this.#loaded = true;
-    if (messages > 0) log("info", "went on from the archive", { archive: store.name, messages });
   }
 
   async #round(): Promise<void> {
@@ -269,16 +251,6 @@ export class Archive {
     this.#copies.clear();
     this.#led = new Set();
     for (const slot of this.#options.logs.slots()) this.#writer.due(slot, false);
-  }
-}
-
-/** @throws {ArchiveTrouble} if the copy is damaged. */
-function restored(kept: KeptSlot, writtenMs: number, nowMs: number): CatchUp {
-  try {
-    return restore(kept, writtenMs, nowMs);
-  } catch (cause) {
-    if (!(cause instanceof DecodeError)) throw cause;
-    throw new ArchiveTrouble(`slot ${kept.slot} is damaged: ${cause.message}`, { cause });
   }
 }
 

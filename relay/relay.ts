@@ -50,8 +50,9 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     announcer.changed();
   }));
   await registry?.start();
-  await archive?.start();
+  // Who is heard by then has been there all along.
   await backbone.join(CONTROL);
+  await archive?.start();
   announcer.start();
 
   const running = stack.move();

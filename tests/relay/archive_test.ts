@@ -4,6 +4,7 @@ import { FROM_NOWHERE } from "../../relay/protocol/log/catch_up.ts";
 import { archiving, message, outcome, pass, SLOT } from "../support/archiving.ts";
 import { ArchivePlace } from "../support/memory_archive.ts";
 import { A, B, C } from "../support/slot_log.ts";
+import { VirtualClock } from "../support/virtual_clock.ts";
 
 Deno.test("archived is answered when the message is kept, and only then", async () => {
   const { clock, archive, place, publish, upstream, end } = archiving();
@@ -149,6 +150,28 @@ Deno.test("logs and known origins are there after a restart, as old as they were
   assert.deepEqual(ages, [60, 0]);
   assert.deepEqual([...place.heardMs.keys()], [A, C]);
   await next.end();
+});
+
+Deno.test("what is kept is as old as it is where another relay was there all along", async () => {
+  const { clock, archive, origins, place, logs, end } = archiving();
+  origins.hear(B, clock.nowMs());
+  await archive.start();
+  logs.append(message(A, 1));
+  await pass(clock, 200);
+  await end();
+  for (const [heard, age] of [[B, 60], [C, 0]] as const) {
+    const next = archiving({ self: "DDDDDDDD", place, clock: new VirtualClock() });
+    next.clock.advance(clock.nowMs() + 60_000);
+    const starting = next.archive.start();
+    next.origins.hear(heard, next.clock.nowMs());
+    await pass(next.clock, 1000);
+    await starting;
+    const nowMs = next.clock.nowMs();
+    const [kept] = next.logs.peek(SLOT)?.catchUp(FROM_NOWHERE, nowMs).messages ?? [];
+    assert.equal(Math.floor((kept?.ageMs ?? 0) / 10_000) * 10, age);
+    await next.end();
+    place.writtenMs = clock.nowMs();
+  }
 });
 
 Deno.test("what is left is written before the end", async () => {

@@ -31,6 +31,7 @@ function setUp() {
     inView: () => {},
     log: () => {},
   });
+  announcer.start();
   const sync = new Sync({
     clock,
     logs,

@@ -41,14 +41,14 @@ export function archiving(
     maxBytes: 1e9,
     changed: (slot) => archive.changed(slot),
   });
-  const followed: number[] = [];
+  const followed: number[] = [], origins = new Origins();
   const archive = new Archive({
     clock,
     wallMs: () => clock.nowMs(),
     self,
     store: new MemoryArchive(place, isShared),
     logs,
-    origins: new Origins(),
+    origins,
     leads: () => view.leads,
     lives: (origin) => view.lives.has(origin),
     follow: (slots) => Promise.resolve(followed.push(...slots)),
@@ -69,7 +69,7 @@ export function archiving(
     await archive.close();
     logs.close();
   };
-  return { clock, logs, archive, place, told, view, followed, upstream, publish, end };
+  return { clock, logs, archive, place, origins, told, view, followed, upstream, publish, end };
 }
 
 /** Lets time pass, and what waits for nothing else go on. */

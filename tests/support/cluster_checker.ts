@@ -10,6 +10,9 @@ import { type Known, messagesOf } from "./cluster_messages.ts";
 import { names, SubscriberJudge } from "./cluster_subscriber_judge.ts";
 import type { Violation } from "./cluster_violation.ts";
 
+/** What is younger than this part of its time is held by all. */
+const YOUNG = 0.8;
+
 /** A publish is answered within this. */
 const ANSWER_MS = 12_000;
 /** By how much what a relay fetches may exceed what was published: some of it comes from every peer. */
@@ -38,7 +41,7 @@ export function judge(ledger: Ledger): Violation[] {
 
 /** Relays that hear a channel have the same of it. */
 function judgeStands(
-  { stands, publishes, retention, endMs }: Ledger,
+  { stands, publishes, retention, endMs, kept }: Ledger,
   known: ReadonlyMap<string, Known>,
   violations: Violation[],
 ): void {
@@ -47,7 +50,9 @@ function judgeStands(
   // answered nor seen nobody can tell.
   const isFree = (id: string) => {
     const { publish } = known.get(id) ?? {};
-    return publish !== undefined && !publish.after && !publish.order;
+    if (!publish || publish.after || publish.order) return false;
+    // What all kept while none ran is older on those that came back first.
+    return kept.length === 0 || endMs - publish.atMs < retention.maxAgeMs * YOUNG;
   };
   const hearers = stands.filter(({ hears }) => hears);
   for (const [channel, [first, ...others]] of Map.groupBy(hearers, (stand) => stand.channel)) {

@@ -158,3 +158,25 @@ Deno.test("who hears a relay that neither hears nor answers it is told that it i
   assert.deepEqual(record.seen.map(({ type }) => type), ["opened", "stale", "fresh"]);
   await ended(world);
 });
+
+Deno.test("what a relay kept while others ran on is as old as it is: nothing newer goes for it", async () => {
+  const retention = { maxCount: 10, maxAgeMs: 300_000 };
+  const world = new ClusterWorld({ seed: 15, machines: 3, retention, archive: "own" });
+  await world.startAll();
+  await world.run(15_000);
+  const publish = (machine: number) =>
+    Array.from({ length: 10 }, () => world.publish(machine, "a"));
+  publish(0);
+  await world.run(3000);
+  world.crash(0);
+  await world.run(5000);
+  const late = publish(1);
+  await world.run(20_000);
+  world.machine(0).start();
+  await world.run(15_000);
+  const { stands } = await ended(world), [first] = stands;
+  assert.equal(first?.ids.length, late.length);
+  // All have what the last ten were answered.
+  const ids = late.map(({ answer }) => answer && "id" in answer ? answer.id : "");
+  for (const stand of stands) assert.deepEqual([...stand.ids].sort(), ids);
+});

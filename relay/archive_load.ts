@@ -1,0 +1,66 @@
+/**
+ * Brings into the logs what an archive keeps.
+ *
+ * @module
+ */
+import { pause } from "../backbone/within.ts";
+import type { ArchiveOptions } from "./archive.ts";
+import type { ArchiveCopies } from "./archive_copies.ts";
+import { ArchiveTrouble, type KeptSlot } from "./archives/archive_store.ts";
+import { restore } from "./archives/outline.ts";
+import type { CatchUp } from "./protocol/log/catch_up.ts";
+import type { Origin } from "./protocol/message.ts";
+import { DecodeError } from "./protocol/wire.ts";
+
+/** Relays announce themselves more often than this. */
+const LISTEN_MS = 700;
+
+type LoadOptions = Pick<
+  ArchiveOptions,
+  "clock" | "wallMs" | "store" | "logs" | "origins" | "log"
+>;
+
+/** To be called before this relay announces itself. @throws {ArchiveTrouble} if the store cannot be read. */
+export async function load(options: LoadOptions, copies: ArchiveCopies): Promise<void> {
+  const { store, logs, origins, clock, wallMs, log } = options;
+  const { writtenMs, heardMs, risk } = await store.open();
+  if (risk) log("warn", "the archive may lose messages", { archive: store.name, reason: risk });
+  // While nobody ran, nothing grew older.
+  const upToMs = await someRanOn(options, [...heardMs.keys()]) ? wallMs() : writtenMs ?? 0;
+  for (const [origin, ms] of heardMs) {
+    origins.hear(origin, clock.nowMs(), Math.max(0, wallMs() - ms));
+  }
+  let messages = 0;
+  for await (const kept of store.slots()) {
+    const catchUp = restored(kept, upToMs, wallMs());
+    logs.of(kept.slot).merge(catchUp, clock.nowMs());
+    copies.stands(kept.slot, kept.vector, catchUp.lost);
+    logs.touched(kept.slot);
+    messages += kept.messages.length;
+  }
+  if (messages > 0) log("info", "went on from the archive", { archive: store.name, messages });
+}
+
+/**
+ * Whether one of the relays that are known to a store of this relay's own has been there all along: whoever is there now has.
+ * To a shared store it has written meanwhile. Else what is kept would seem younger than what came after it, and displace it.
+ */
+async function someRanOn(
+  { store, origins, clock }: LoadOptions,
+  known: readonly Origin[],
+): Promise<boolean> {
+  // One of them is this relay, in its last life.
+  if (store.isShared || known.length < 2) return false;
+  await pause(clock, LISTEN_MS);
+  return known.some((origin) => origins.knows(origin, clock.nowMs()));
+}
+
+/** @throws {ArchiveTrouble} if the copy is damaged. */
+function restored(kept: KeptSlot, upToMs: number, nowMs: number): CatchUp {
+  try {
+    return restore(kept, upToMs, nowMs);
+  } catch (cause) {
+    if (!(cause instanceof DecodeError)) throw cause;
+    throw new ArchiveTrouble(`slot ${kept.slot} is damaged: ${cause.message}`, { cause });
+  }
+}
