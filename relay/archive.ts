@@ -47,7 +47,7 @@ const HEARD_MS = 600_000;
 /** A relay that ends writes what is left for no longer than this. */
 const FLUSH_MS = 2000;
 
-/** The driver of an {@link ArchiveStore}. */
+/** The driver of an `ArchiveStore`. */
 export class Archive {
   readonly #options: ArchiveOptions;
   readonly #copies: ArchiveCopies;

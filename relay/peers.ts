@@ -123,7 +123,7 @@ export class Peers {
     return as("held", await this.#link(peer).ask({ type: "push", messages })).held;
   }
 
-  /** Has a peer publish. Rejects with the peer's {@link GroundwaveError} too. */
+  /** Has a peer publish. Rejects with the peer's `GroundwaveError` too. */
   async publish(peer: PeerAddress, draft: Draft): Promise<Published> {
     return as("published", await this.#link(peer).ask({ type: "publish", draft })).published;
   }

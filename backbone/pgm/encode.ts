@@ -132,7 +132,7 @@ export function encodeNak(
   return seal(bytes, view);
 }
 
-/** An acknowledgement of 1 to {@link LARGEST_ACK} streams; `stream` is the receiver's own. */
+/** An acknowledgement of 1 to `LARGEST_ACK` streams; `stream` is the receiver's own. */
 export function encodeAck(stream: Stream, acks: Acks): Uint8Array {
   const valueBytes = acksBytes(acks);
   const options = LENGTH_BYTES + OPTION_BYTES + valueBytes;

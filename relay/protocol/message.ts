@@ -34,7 +34,7 @@ export interface Range {
 
 /** One published message. Its origin, slot and seq name it everywhere and for ever. */
 export interface Message {
-  /** 0 to 16383, see {@link slotOf}. */
+  /** 0 to 16383, see `slotOf`. */
   readonly slot: number;
   /** The relay that took it. */
   readonly origin: Origin;

@@ -1,5 +1,5 @@
 /**
- * A cluster of whole relays in virtual time: what {@link startRelay} composes, over simulated wires, with users who
+ * A cluster of whole relays in virtual time: what `startRelay` composes, over simulated wires, with users who
  * publish and subscribe, and a ledger of what became of it.
  *
  * @module
