@@ -19,8 +19,6 @@ import type { BackboneOptions } from "./options.ts";
 import { Transmitter } from "./transmitter.ts";
 import { type DatagramSocket, openUdp, type SocketEvents, type Target } from "./udp.ts";
 
-export type { BackboneOptions } from "./options.ts";
-
 /** PGM source ports: one per group, so that a NAK names its stream. */
 const FIRST_SOURCE_PORT = 32_768;
 

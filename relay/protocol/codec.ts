@@ -17,8 +17,6 @@ import { SLOT_COUNT, slotOf } from "./slot.ts";
 import { Texts } from "./texts.ts";
 import { DecodeError, decoding, WireReader, WireWriter } from "./wire.ts";
 
-export { DecodeError } from "./wire.ts";
-
 /** Bytes of an encoded message at most: the data, and an envelope whose largest part is `after`. */
 export const MAX_MESSAGE_BYTES = MAX_DATA_BYTES + 64 * 1024;
 

@@ -5,7 +5,8 @@
  */
 import type { Backbone, BackboneEvents } from "../../backbone/backbone.ts";
 import { systemClock } from "../../backbone/clock.ts";
-import { type BackboneOptions, openBackbone } from "../../backbone/endpoint.ts";
+import { openBackbone } from "../../backbone/endpoint.ts";
+import type { BackboneOptions } from "../../backbone/options.ts";
 import type { OpenSocket } from "../../backbone/udp.ts";
 import { seededRandom } from "./random.ts";
 import type { VirtualClock } from "./virtual_clock.ts";

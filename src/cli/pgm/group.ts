@@ -5,7 +5,8 @@
  */
 import type { Backbone, BackboneEvents } from "../../../backbone/backbone.ts";
 import { systemClock } from "../../../backbone/clock.ts";
-import { type BackboneOptions, openBackbone } from "../../../backbone/endpoint.ts";
+import { openBackbone } from "../../../backbone/endpoint.ts";
+import type { BackboneOptions } from "../../../backbone/options.ts";
 import { newOrigin } from "../../../relay/new_names.ts";
 import { CommandError } from "../errors.ts";
 import { chooseInterface } from "../interface.ts";

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import {
-  DecodeError,
   decodeMessage,
   encodeMessage,
   MAX_MESSAGE_BYTES,
@@ -10,7 +9,7 @@ import {
 import { MAX_DATA_BYTES } from "../../../relay/protocol/data.ts";
 import type { Message } from "../../../relay/protocol/message.ts";
 import { slotOf } from "../../../relay/protocol/slot.ts";
-import { WireWriter } from "../../../relay/protocol/wire.ts";
+import { DecodeError, WireWriter } from "../../../relay/protocol/wire.ts";
 import { seededRandom } from "../../support/random.ts";
 import { flipped, randomBytes, randomMessage } from "./samples.ts";
 
