@@ -8,12 +8,14 @@ import type { ArchiveOptions } from "./archive.ts";
 import type { ArchiveCopies } from "./archive_copies.ts";
 import { ArchiveTrouble, type KeptSlot } from "./archives/archive_store.ts";
 import { restore } from "./archives/outline.ts";
+import { MEMBERSHIP_TIMERS } from "./machines/membership.ts";
 import type { CatchUp } from "./protocol/log/catch_up.ts";
 import type { Origin } from "./protocol/message.ts";
 import { DecodeError } from "./protocol/wire.ts";
 
-/** Relays announce themselves more often than this. */
-const LISTEN_MS = 700;
+/** Relays announce themselves twice in this time: one announcement may be lost. */
+const LISTEN_MS = 2 * MEMBERSHIP_TIMERS.announceMs + 100;
+const LOOK_MS = 50;
 
 type LoadOptions = Pick<
   ArchiveOptions,
@@ -51,8 +53,11 @@ async function someRanOn(
 ): Promise<boolean> {
   // One of them is this relay, in its last life.
   if (store.isShared || known.length < 2) return false;
-  await pause(clock, LISTEN_MS);
-  return known.some((origin) => origins.knows(origin, clock.nowMs()));
+  const isHeard = () => known.some((origin) => origins.knows(origin, clock.nowMs()));
+  for (const endMs = clock.nowMs() + LISTEN_MS; !isHeard() && clock.nowMs() < endMs;) {
+    await pause(clock, LOOK_MS);
+  }
+  return isHeard();
 }
 
 /** @throws {ArchiveTrouble} if the copy is damaged. */

@@ -164,7 +164,7 @@ Deno.test("what is kept is as old as it is where another relay was there all alo
     next.clock.advance(clock.nowMs() + 60_000);
     const starting = next.archive.start();
     next.origins.hear(heard, next.clock.nowMs());
-    await pass(next.clock, 1000);
+    await pass(next.clock, 1200);
     await starting;
     const nowMs = next.clock.nowMs();
     const [kept] = next.logs.peek(SLOT)?.catchUp(FROM_NOWHERE, nowMs).messages ?? [];
