@@ -4,6 +4,7 @@
  * @module
  */
 import { z } from "zod";
+import { decodeUtf8 } from "../../relay/protocol/utf8.ts";
 import { defineCommand } from "./command.ts";
 import { CommandError } from "./errors.ts";
 import { oneOf, optional, text } from "./flag.ts";
@@ -50,7 +51,7 @@ export const publish = defineCommand({
 async function readMessage(terminal: Terminal): Promise<string | Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(await terminal.readInput());
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    return decodeUtf8(bytes);
   } catch {
     return bytes;
   }
