@@ -45,10 +45,14 @@ export class Drain {
     return fd === undefined ? undefined : new Drain(libc, fd, buffer);
   }
 
-  /** Hands on what waits while `goOn` says so: after it has said no, the socket may be closed. */
-  read(datagram: OnDatagram, goOn: () => boolean): void {
+  /**
+   * Hands on what waits while `goOn` says so: after it has said no, the socket may be closed. Answers how many datagrams
+   * that were.
+   */
+  read(datagram: OnDatagram, goOn: () => boolean): number {
     const { recvfrom } = this.#libc.symbols, buffer = this.#buffer, room = BigInt(buffer.length);
-    for (let count = 0; count < MOST_AT_ONCE && goOn(); count++) {
+    let count = 0;
+    for (; count < MOST_AT_ONCE && goOn(); count++) {
       this.#length[0] = ADDRESS_BYTES;
       const bytes = recvfrom(
         this.#fd,
@@ -59,9 +63,10 @@ export class Drain {
         this.#lengthBytes,
       );
       // Nothing is there; or an error, which Deno's next read will meet and tell.
-      if (bytes < 0) return;
+      if (bytes < 0) break;
       datagram(buffer.subarray(0, bytes), this.#sender());
     }
+    return count;
   }
 
   #sender(): Target {

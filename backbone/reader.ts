@@ -9,15 +9,23 @@ import type { SocketEvents, Target } from "./udp.ts";
 /** Waits between attempts to open a socket again, in milliseconds. */
 const REOPEN_MS = { first: 10, most: 5_000 };
 
+/**
+ * Where one datagram came alone, so will so many more, it is taken: to look for others holds up what it has caused, and
+ * costs what taking one does.
+ */
+const LONE = 8;
+
 export class Reader {
   #socket: Deno.DatagramConn | undefined;
-  #drain: Drain | undefined;
+  #drain: Pick<Drain, "read"> | undefined;
   #closed = false;
+  /** So many more are taken to come alone. */
+  #lone = 0;
   #endWait: () => void = () => {};
 
   constructor(
     readonly reopen: () => Promise<Deno.DatagramConn>,
-    readonly drainOf: (socket: Deno.DatagramConn) => Drain | undefined,
+    readonly drainOf: (socket: Deno.DatagramConn) => Pick<Drain, "read"> | undefined,
     readonly events: SocketEvents,
   ) {}
 
@@ -56,10 +64,10 @@ export class Reader {
 
   /**
    * Reads what waits, without waiting for more. To be called where all that Deno has received before was handed on: at the
-   * beginning of a turn of the event loop, or what came before comes after.
+   * beginning of a turn of the event loop, or what came before comes after. Answers how many datagrams that were.
    */
-  readWaiting(): void {
-    this.#drain?.read(this.events.datagram, () => !this.#closed);
+  readWaiting(): number {
+    return this.#drain?.read(this.events.datagram, () => !this.#closed) ?? 0;
   }
 
   /** Reads until it fails. */
@@ -69,7 +77,8 @@ export class Reader {
       const [bytes, from] = await this.#socket.receive(buffer);
       worked();
       if (!this.#closed) this.events.datagram(bytes, targetOf(from));
-      this.readWaiting();
+      if (this.#lone > 0) this.#lone--;
+      else if (this.readWaiting() === 0) this.#lone = LONE;
     }
   }
 
