@@ -11,8 +11,10 @@
 
 import { LARGEST_TAG } from "./pgm/ack.ts";
 import type { SqnRange } from "./pgm/serial.ts";
+import type { Urgency } from "./pgm/urgency.ts";
 
 export { lengthOf, type SqnRange } from "./pgm/serial.ts";
+export type { Urgency } from "./pgm/urgency.ts";
 
 /** Group 0 is the control group; 1 to `groupCount` are the pool. */
 export type Group = number;
@@ -47,10 +49,11 @@ export interface Backbone {
    * Answers the payload's ordinal among those of ours to the group: 1, 2, 3 … 0: the window or the queue is full, nothing
    * was taken.
    *
-   * @param isAwaited whether somebody waits for {@link BackboneEvents.acknowledged}; else that comes in good time.
+   * @param urgency `awaited`: somebody waits for {@link BackboneEvents.acknowledged}, which else comes in good time.
+   * `repeated`: it is said again soon, so that its loss need not be found within milliseconds. `usual` if absent.
    * @throws {RangeError} if the payload is over the largest message.
    */
-  send(group: Group, payload: Uint8Array, isAwaited?: boolean): number;
+  send(group: Group, payload: Uint8Array, urgency?: Urgency): number;
   /**
    * Names the relays whose acknowledgements hold what we send to a group to a window: {@link send} answers 0 when
    * it is full and the queue before it as well. What is awaited the first of them acknowledges at once. They hold us from

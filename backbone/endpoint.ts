@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Backbone, BackboneCounters, BackboneEvents, Group } from "./backbone.ts";
+import type { Backbone, BackboneCounters, BackboneEvents, Group, Urgency } from "./backbone.ts";
 import { Channel } from "./channel.ts";
 import { sayGoodbye } from "./goodbye.ts";
 import { Acknowledgements } from "./pgm/acknowledgements.ts";
@@ -98,11 +98,11 @@ class Endpoint implements Backbone {
     }
   }
 
-  send(group: Group, payload: Uint8Array, isAwaited = false): number {
+  send(group: Group, payload: Uint8Array, urgency: Urgency = "usual"): number {
     if (this.#closed) return 0;
     const channel = this.#channel(group);
     const nowMs = this.#options.clock.nowMs();
-    const ordinal = channel.session.send(payload, isAwaited, nowMs);
+    const ordinal = channel.session.send(payload, urgency, nowMs);
     this.#transmitter.serve(channel, nowMs);
     // Requests for repairs come to the group: its source has to hear it.
     if (channel.noteSend(nowMs)) this.#hearQuietly(channel);

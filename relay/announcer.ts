@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Urgency } from "../backbone/backbone.ts";
 import type { Clock } from "../backbone/clock.ts";
 import {
   type LeaveReason,
@@ -32,12 +33,12 @@ export interface AnnouncerOptions {
   readonly self: Self;
   /** What this relay says of itself now. */
   readonly said: () => Said;
-  readonly send: (announcement: Uint8Array) => void;
+  readonly send: (announcement: Uint8Array, urgency: Urgency) => void;
   /** Asks a silent peer by unicast whether it lives. */
   readonly probe: (peer: Announcement) => Promise<ProbeResult>;
   readonly joined: (peer: Peer) => void;
   readonly left: (peer: Peer, reason: LeaveReason) => void;
-  /** Told who is in view, whenever that or what they say of themselves may have changed. */
+  /** Told who is in view, whenever that or what they say of themselves has changed, and a few times a second. */
   readonly inView: (peers: readonly Peer[]) => void;
   readonly log: RelayLog;
 }
@@ -95,9 +96,10 @@ export class Announcer {
   heard(announcement: Announcement): void {
     if (!this.#cancel) return;
     const { clock, wallMs } = this.#options;
-    this.#membership.handleAnnouncement(announcement, clock.nowMs());
+    const isNews = this.#membership.handleAnnouncement(announcement, clock.nowMs());
     this.#membership.handleClock(announcement.origin, announcement.timeMs - wallMs());
-    this.#pump();
+    // Most announcements of most relays are not, and many relays send many.
+    if (isNews) this.#pump();
   }
 
   /** What this relay says of itself has changed: the others are told soon. */
@@ -114,7 +116,7 @@ export class Announcer {
   /** Says goodbye, and nothing more. */
   leave(): void {
     if (this.#closed) return;
-    this.#send({ solicit: false, leaving: true });
+    this.#send({ solicit: false, leaving: true }, "usual");
     this.close();
   }
 
@@ -131,7 +133,9 @@ export class Announcer {
     const { clock } = this.#options, nowMs = clock.nowMs();
     this.#membership.handleTimeout(nowMs);
     const due = this.#membership.pollAnnouncement(nowMs);
-    if (due) this.#send({ ...due, leaving: false });
+    if (due) {
+      this.#send({ solicit: due.solicit, leaving: false }, due.isNews ? "usual" : "repeated");
+    }
     this.#tell();
     this.#pumping = false;
     this.#cancel?.();
@@ -139,11 +143,11 @@ export class Announcer {
     this.#cancel = clock.after(inMs, () => this.#pump());
   }
 
-  #send(flags: Pick<Announcement, "solicit" | "leaving">): void {
+  #send(flags: Pick<Announcement, "solicit" | "leaving">, urgency: Urgency): void {
     const { clock, wallMs, self, said, send } = this.#options;
     const known = { version: SESSION_VERSION, timeMs: Math.max(0, Math.round(wallMs())) };
     const hears = this.#membership.hears(clock.nowMs());
-    send(encodeAnnouncement({ ...said(), ...self, ...known, hears, ...flags }));
+    send(encodeAnnouncement({ ...said(), ...self, ...known, hears, ...flags }), urgency);
   }
 
   #tell(): void {

@@ -160,7 +160,7 @@ export class Publisher {
     if (waits && !replication.hasRoom) throw windowFull("too many publishes wait for custodians");
     const message = this.#message(slot, draft, stated);
     const group = table.groupOf(slot), payload = this.#encoder.encode(message);
-    const ordinal = backbone.send(group, payload, waits);
+    const ordinal = backbone.send(group, payload, waits ? "awaited" : "usual");
     if (ordinal === 0) throw windowFull("the backbone cannot take more for now");
     this.#seqs.set(slot, message.seq);
     this.#published += 1;

@@ -32,6 +32,7 @@ import type { Allocate } from "./slab.ts";
 import { type Requester, Requesters } from "./requesters.ts";
 import type { SqnRange } from "./serial.ts";
 import { Source } from "./source.ts";
+import type { Urgency } from "./urgency.ts";
 
 /** The longest message, in bytes: 1 MiB of data and what the relay says about it. */
 export const LARGEST_MESSAGE = (1 << 20) + (1 << 16);
@@ -140,14 +141,13 @@ export class PgmSession {
   /**
    * Takes a payload to send; answers its ordinal: 1, 2, 3 … 0: too many wait. The bytes must stay as they are.
    *
-   * @param isAwaited somebody waits for a tagged receiver to acknowledge it.
    * @throws {RangeError} if the payload is longer than {@link LARGEST_MESSAGE}.
    */
-  send(payload: Uint8Array, isAwaited: boolean, nowMs: number): number {
+  send(payload: Uint8Array, urgency: Urgency, nowMs: number): number {
     if (payload.length > LARGEST_MESSAGE) {
       throw new RangeError(`${payload.length} bytes are more than a message holds`);
     }
-    return this.#source.send(payload, isAwaited, nowMs);
+    return this.#source.send(payload, urgency, nowMs);
   }
 
   /** Names the receivers whose acknowledgements hold our stream to a window: see {@link Source.tag}. */

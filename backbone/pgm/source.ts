@@ -28,6 +28,7 @@ import { Slabs } from "./slab.ts";
 import { SpmSchedule } from "./spm_schedule.ts";
 import { TIMING } from "./timing.ts";
 import { type Payloads, TransmitWindow } from "./transmit_window.ts";
+import type { Urgency } from "./urgency.ts";
 
 /** What a payload takes beside its bytes while it waits: an object and its place. Otherwise the empty would have no bound. */
 const WAITING_BYTES = 128;
@@ -58,6 +59,8 @@ export class Source {
   #queueBytes = 0;
   /** Payloads taken since the start: the last one's ordinal. */
   #taken = 0;
+  /** The ordinal of the last of them that is not said again. */
+  #once = 0;
   /** How much of the payload at the front went out as fragments, and the first of them. */
   #fragmentsTo = 0;
   #fragmentsFrom = 0;
@@ -95,7 +98,7 @@ export class Source {
   }
 
   /** See {@link PgmSession.send}. */
-  send(payload: Uint8Array, isAwaited: boolean, nowMs: number): number {
+  send(payload: Uint8Array, urgency: Urgency, nowMs: number): number {
     const bytes = payload.length + WAITING_BYTES;
     if (this.#queueBytes + bytes > this.#options.queueBytes) {
       this.#options.counters.sends_refused++;
@@ -104,7 +107,8 @@ export class Source {
     this.#queue.push(payload);
     this.#queueBytes += bytes;
     this.#spms.begin(nowMs);
-    if (isAwaited) this.#await(nowMs);
+    if (urgency === "awaited") this.#await(nowMs);
+    if (urgency !== "repeated") this.#once = this.#taken + 1;
     return ++this.#taken;
   }
 
@@ -238,12 +242,13 @@ export class Source {
       this.#blockedMs = Math.min(this.#blockedMs, budget.dataReadyMs(nowMs));
       return undefined;
     }
+    const isRepeated = this.#once <= this.#taken - this.#queue.length;
     const packet = this.#encodeNext();
     budget.charge(packet.length);
     this.#window.add(packet, this.#payloadsSent(), nowMs);
     counters.odata_sent++;
     this.#pressure.sent();
-    this.#spms.dataSent(nowMs);
+    this.#spms.dataSent(nowMs, isRepeated);
     this.#dataMs = nowMs;
     return packet;
   }
@@ -273,10 +278,8 @@ export class Source {
     const sqn = plus(this.#window.lead, 1), { trail } = this.#window;
     const offset = this.#fragmentsTo;
     if (offset === 0) this.#fragmentsFrom = sqn;
-    const part = payload.subarray(
-      offset,
-      offset + this.#options.largestTpdu - FRAGMENT_OVERHEAD,
-    );
+    const end = offset + this.#options.largestTpdu - FRAGMENT_OVERHEAD;
+    const part = payload.subarray(offset, end);
     const fragment = { first: this.#fragmentsFrom, offset, length: payload.length };
     this.#fragmentsTo += part.length;
     if (this.#fragmentsTo === payload.length) {

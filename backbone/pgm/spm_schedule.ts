@@ -48,10 +48,16 @@ export class SpmSchedule {
     this.#ambientMs = TIMING.heartbeatFirstMs;
   }
 
-  /** Data was sent. The next heartbeat follows shortly, and is not put off beyond the ambient interval by more of it. */
-  dataSent(nowMs: number): void {
+  /**
+   * Data was sent. The next heartbeat follows shortly, and is not put off beyond the ambient interval by more of it.
+   *
+   * @param isRepeated whether it is said again soon: heartbeats can do with a longer interval (RFC 3208 §5.1.5 has them
+   * find lost data early), and those of earlier data are not put off by it.
+   */
+  dataSent(nowMs: number, isRepeated: boolean): void {
     // Goodbyes keep their pace, and nothing but an answer follows them.
     if (this.#goodbyes !== undefined) return;
+    if (isRepeated) return this.#beatWithin(nowMs, TIMING.heartbeatRepeatedMs);
     this.#heartbeatMs = longer(TIMING.heartbeatFirstMs);
     this.#dueMs = Math.min(nowMs + TIMING.heartbeatFirstMs, this.#lastMs + this.#ambientMs);
   }
@@ -78,6 +84,12 @@ export class SpmSchedule {
     this.#dueMs = this.#followingMs(nowMs);
     this.#heartbeatMs = longer(this.#heartbeatMs);
     return { sqn, fin };
+  }
+
+  #beatWithin(nowMs: number, firstMs: number): void {
+    if (this.#dueMs <= nowMs + firstMs) return;
+    this.#dueMs = nowMs + firstMs;
+    this.#heartbeatMs = longer(firstMs);
   }
 
   get #hasBegun(): boolean {

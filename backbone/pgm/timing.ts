@@ -8,6 +8,11 @@
 export const TIMING = {
   /** First SPM after the last data: what finds the loss of a tail. */
   heartbeatFirstMs: 3,
+  /**
+   * The same after data that is said again each 500 ms: one heartbeat halfway. Without it three packets lost in a row would
+   * make a relay seem silent; with it, six.
+   */
+  heartbeatRepeatedMs: 250,
   /** So many times as long each further heartbeat waits: a loss of the first is rare, and most streams pause all the time. */
   heartbeatGrowth: 4,
   /** Until this ambient interval; it is kept during data too (RFC 3208 §5.1.4–5). */

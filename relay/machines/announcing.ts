@@ -15,6 +15,14 @@ export interface AnnouncingTimers {
   readonly answerMs: number;
 }
 
+/** An announcement that is to be sent. */
+export interface DueAnnouncement {
+  /** Everybody is to answer. */
+  readonly solicit: boolean;
+  /** It says what others do not know yet; else they merely hear that this relay is still there. */
+  readonly isNews: boolean;
+}
+
 /** One lost datagram must not make a starting relay feel alone, nor a process that stood still while it asked. */
 const SOLICITATIONS = 3;
 
@@ -26,6 +34,8 @@ export class Announcing {
   #settled = false;
   #announceAtMs: number;
   #announcedMs = -Infinity;
+  /** What it says next is new, or waited for. */
+  #isNews = true;
 
   constructor(timers: AnnouncingTimers, nowMs: number) {
     this.#timers = timers;
@@ -47,6 +57,7 @@ export class Announcing {
   handleChange(nowMs: number): void {
     const soonMs = Math.max(nowMs, this.#announcedMs + this.#timers.answerMs);
     this.#announceAtMs = Math.min(this.#announceAtMs, soonMs);
+    this.#isNews = true;
   }
 
   /** Time has passed; true once, when it has settled. */
@@ -56,8 +67,8 @@ export class Announcing {
     return true;
   }
 
-  /** Whether an announcement is due; asking takes it. `solicit`: everybody is to answer. */
-  poll(nowMs: number): { readonly solicit: boolean } | undefined {
+  /** The announcement that is due; asking takes it. */
+  poll(nowMs: number): DueAnnouncement | undefined {
     if (nowMs < this.#announceAtMs) return undefined;
     this.#announceAtMs = nowMs + this.#timers.announceMs;
     // Answers to solicitations in between do not solicit, or two starting relays would answer each other without end.
@@ -68,6 +79,8 @@ export class Announcing {
     }
     if (!this.#settled) this.#announceAtMs = Math.min(this.#announceAtMs, this.#solicitAtMs);
     this.#announcedMs = nowMs;
-    return { solicit };
+    const isNews = this.#isNews;
+    this.#isNews = !this.#settled;
+    return { solicit, isNews };
   }
 }

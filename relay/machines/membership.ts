@@ -5,9 +5,9 @@
  *
  * @module
  */
-import type { Announcement } from "../protocol/announcement.ts";
+import { type Announcement, saySame } from "../protocol/announcement.ts";
 import type { Origin } from "../protocol/message.ts";
-import { Announcing, type AnnouncingTimers } from "./announcing.ts";
+import { Announcing, type AnnouncingTimers, type DueAnnouncement } from "./announcing.ts";
 import { Missing, type Unreachable } from "./missing.ts";
 import { Names } from "./names.ts";
 import { Oddities, type Oddity } from "./oddities.ts";
@@ -129,24 +129,21 @@ export class Membership {
     return this.#announcing.settled;
   }
 
-  /** An announcement was heard. One that solicits is answered at once. */
-  handleAnnouncement(announcement: Announcement, nowMs: number): void {
+  /** An announcement was heard; whether it says what was not known. One that solicits is answered at once. */
+  handleAnnouncement(announcement: Announcement, nowMs: number): boolean {
     const { origin, solicit, leaving } = announcement;
-    if (origin === this.#self.origin || !this.#oddities.checkKind(announcement)) return;
+    if (origin === this.#self.origin || !this.#oddities.checkKind(announcement)) return false;
     if (leaving) {
       this.#missing.delete(origin);
       this.#remove(origin, "leaving");
-      return;
+      return true;
     }
     const peer = { ...announcement, mutual: announcement.hears.includes(this.#self.origin) };
     const member = this.#inView.get(origin);
-    if (member) {
-      member.peer = peer;
-      member.heardMs = nowMs;
-      const newest = this.#names.newest(announcement.node);
-      this.#oddities.checkName(announcement, this.#inView.get(newest ?? origin)?.peer.origin);
-    } else if (!this.#join(peer, nowMs)) return;
-    if (solicit) this.handleChange(nowMs);
+    const isNews = member ? this.#refresh(member, peer, nowMs) : this.#join(peer, nowMs);
+    if (!solicit || !this.#inView.has(origin)) return isNews;
+    this.handleChange(nowMs);
+    return true;
   }
 
   /** What this relay says of itself has changed: it announces itself soon. */
@@ -185,8 +182,8 @@ export class Membership {
     }
   }
 
-  /** Whether an announcement is due; asking takes it. `solicit` is set until the view has settled. */
-  pollAnnouncement(nowMs: number): { readonly solicit: boolean } | undefined {
+  /** The announcement that is due; asking takes it. It solicits until the view has settled. */
+  pollAnnouncement(nowMs: number): DueAnnouncement | undefined {
     return this.#announcing.poll(nowMs);
   }
 
@@ -235,6 +232,16 @@ export class Membership {
 
   #probeAtMs({ heardMs, probeAtMs }: Member): number {
     return Math.max(heardMs + this.#timers.expiryMs, probeAtMs);
+  }
+
+  /** False if it says what it said before. */
+  #refresh(member: Member, peer: Peer, nowMs: number): boolean {
+    const before = member.peer;
+    member.peer = peer;
+    member.heardMs = nowMs;
+    const newest = this.#names.newest(peer.node);
+    this.#oddities.checkName(peer, this.#inView.get(newest ?? peer.origin)?.peer.origin);
+    return before.mutual !== peer.mutual || !saySame(before, peer);
   }
 
   /** False if there is no room. */

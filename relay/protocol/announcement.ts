@@ -68,6 +68,17 @@ export function encodeAnnouncement(announcement: Announcement): Uint8Array<Array
   return writer.bytes();
 }
 
+const VALUES = ["version", "node", "region", "host", "port", "tableEpoch", "tableHash"] as const;
+const LISTS = ["groups", "holds", "ready", "hears"] as const;
+
+/** Whether two announcements say the same of a relay, but for what changes all the time: its load and time of day. */
+export function saySame(one: Announcement, other: Announcement): boolean {
+  return VALUES.every((key) => one[key] === other[key]) && LISTS.every((key) => {
+    const list = one[key], others = other[key];
+    return list.length === others.length && list.every((entry, at) => entry === others[at]);
+  });
+}
+
 /** @throws {DecodeError} */
 export function decodeAnnouncement(bytes: Uint8Array): Announcement {
   return decoding("an announcement", () => {

@@ -114,7 +114,7 @@ function newAnnouncer(
         load: load.of(publisher.published, clock.nowMs()),
       };
     },
-    send: (announcement) => void acts().backbone.send(CONTROL, announcement),
+    send: (announcement, urgency) => void acts().backbone.send(CONTROL, announcement, urgency),
     probe: (peer) => peers.probe(peer),
     joined: (peer) => {
       log("info", "peer joined", describe(peer));

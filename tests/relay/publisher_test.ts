@@ -37,9 +37,9 @@ function setUp(pull: () => Promise<boolean> = () => Promise.resolve(true)) {
       },
     },
     backbone: {
-      send(_group, payload, isAwaited = false) {
+      send(_group, payload, urgency) {
         if (wire.full) return 0;
-        awaited.push(isAwaited);
+        awaited.push(urgency === "awaited");
         messages.push(decodeMessage(payload));
         return sent.push(String(messages.at(-1)?.data));
       },

@@ -4,14 +4,14 @@
  *
  * @module
  */
-import type { Backbone, BackboneEvents, Group } from "../../backbone/backbone.ts";
+import type { Backbone, BackboneEvents, Group, Urgency } from "../../backbone/backbone.ts";
 import { ahead, plus } from "../../backbone/pgm/serial.ts";
 import type { Wires } from "./cluster_lan.ts";
 import { HeardStream, SourceStream, WINDOW_MS } from "./cluster_streams.ts";
 import type { ProcessClock } from "./cluster_time.ts";
 
 /** PGM's times, in milliseconds: see `backbone/pgm/timing.ts`. */
-const FIRST_HEARTBEAT_MS = 3;
+const FIRST_HEARTBEAT_MS = { usual: 3, awaited: 3, repeated: 250 };
 const AMBIENT_MS = 4000;
 /** Of the first that is tagged, and of the others. */
 const ACK_MS = { first: 1, others: 20 };
@@ -78,10 +78,10 @@ export class SimulatedBackbone implements Backbone {
     lan.endpoints.add(this);
   }
 
-  send(group: Group, payload: Uint8Array): number {
+  send(group: Group, payload: Uint8Array, urgency: Urgency = "usual"): number {
     const source = this.#source(group), ordinal = source.send(payload, this.#clock.nowMs());
     this.#toAll((other) => other.#receive(group, this, ordinal, payload));
-    this.#heartbeat(group, source, FIRST_HEARTBEAT_MS);
+    this.#heartbeat(group, source, FIRST_HEARTBEAT_MS[urgency]);
     this.#lan.hooks.sent?.(this.machine, group);
     return ordinal;
   }

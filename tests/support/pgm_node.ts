@@ -12,6 +12,7 @@ import { ReceiveMemory } from "../../backbone/pgm/receive_memory.ts";
 import { Slabs } from "../../backbone/pgm/slab.ts";
 import { LIMITS, PgmSession, type SessionEvent } from "../../backbone/pgm/session.ts";
 import { lengthOf } from "../../backbone/pgm/serial.ts";
+import type { Urgency } from "../../backbone/pgm/urgency.ts";
 import type { Intake, SimulatedNetwork } from "./sim_network.ts";
 import type { VirtualClock } from "./virtual_clock.ts";
 
@@ -87,8 +88,8 @@ export class PgmNode {
     this.#serve();
   }
 
-  send(payload: Uint8Array, isAwaited = false): number {
-    const ordinal = this.session.send(payload, isAwaited, this.#clock.nowMs());
+  send(payload: Uint8Array, urgency: Urgency = "usual"): number {
+    const ordinal = this.session.send(payload, urgency, this.#clock.nowMs());
     this.#serve();
     return ordinal;
   }

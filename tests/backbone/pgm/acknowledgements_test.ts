@@ -167,11 +167,11 @@ Deno.test("the last acknowledgement of a stream that rests is said again with ea
     const { clock, network, node } = lan(), source = node(1);
     node(2);
     source.tag([2]);
-    source.send(Uint8Array.of(1), true);
+    source.send(Uint8Array.of(1), "awaited");
     clock.advance(TIMING.windowMs / 2);
     let left = lostAcks;
     network.faults.drop = ([, , , , type]) => type === TYPE.ack && left-- > 0;
-    source.send(Uint8Array.of(2), true);
+    source.send(Uint8Array.of(2), "awaited");
     const acknowledged = () => source.acknowledged.at(-1)?.through === 2;
     // The first heartbeat brings the second, and so on.
     const beats = Array.from({ length: lostAcks }, (_, at) => TIMING.heartbeatGrowth ** at);
@@ -198,7 +198,7 @@ function tagging() {
     /** Sends so many, one every so many milliseconds. */
     send(count: number, everyMs: number, isAwaited: boolean): void {
       for (let n = 0; n < count; n++, clock.advance(everyMs)) {
-        source.send(Uint8Array.of(n), isAwaited);
+        source.send(Uint8Array.of(n), isAwaited ? "awaited" : "usual");
       }
     },
     /** ACKs of each since. */

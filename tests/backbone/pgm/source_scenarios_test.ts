@@ -8,7 +8,8 @@ import { encodeNak, encodeSpmr, seal } from "../../../backbone/pgm/encode.ts";
 import { TYPE } from "../../../backbone/pgm/packet.ts";
 import { LIMITS } from "../../../backbone/pgm/session.ts";
 import { TIMING } from "../../../backbone/pgm/timing.ts";
-import { lan, loseOnce, numbers, SOURCE_STREAM, upTo } from "../../support/pgm_scenario.ts";
+import type { Urgency } from "../../../backbone/pgm/urgency.ts";
+import { lan, loseOnce, numbers, ofType, SOURCE_STREAM, upTo } from "../../support/pgm_scenario.ts";
 
 Deno.test("spm_before_data: a new source announces itself first, more than once, with lead one before trail", () => {
   const { wire, send } = lan(1);
@@ -41,6 +42,28 @@ Deno.test("tail_loss_heartbeat: the heartbeats decay to the ambient interval", (
   const gaps = times.slice(1).map((atMs, i) => Math.round(atMs - (times[i] ?? 0)));
   deepEqual(gaps.slice(0, 4), [12, 48, 192, 768]);
   ok(gaps.slice(5).every((gap) => gap === TIMING.ambientSpmMs));
+});
+
+Deno.test("tail_loss_heartbeat: what is said again soon can wait, unless other data shares its packet", () => {
+  const foundIn = (...urgencies: readonly Urgency[]) => {
+    const { clock, network, source, receiver } = lan(1);
+    source.send(Uint8Array.of(0));
+    clock.advance(5000);
+    let left = 1;
+    network.faults.drop = (bytes, _from, to) => ofType(bytes, TYPE.odata) && to > 1 && left-- > 0;
+    const fromMs = clock.nowMs(), last = urgencies.at(-1);
+    for (const urgency of urgencies.slice(0, -1)) {
+      source.session.send(Uint8Array.of(1), urgency, fromMs);
+    }
+    source.send(Uint8Array.of(1), last);
+    ok(clock.advanceUntil(() => receiver.received().length === 1 + urgencies.length, 1000));
+    return clock.nowMs() - fromMs;
+  };
+  const soonMs = TIMING.heartbeatFirstMs + TIMING.backoffMs.first + 2;
+  ok(foundIn("usual") <= soonMs);
+  const laterMs = foundIn("repeated");
+  ok(laterMs >= TIMING.heartbeatRepeatedMs && laterMs < TIMING.heartbeatRepeatedMs + soonMs);
+  ok(foundIn("usual", "repeated", "repeated") <= soonMs);
 });
 
 Deno.test("ambient_spm: SPMs come during a steady stream too", () => {

@@ -72,6 +72,49 @@ Deno.test("a relay that begins late or stands still asks three times all the sam
   assert.equal(membership.settled, true);
 });
 
+Deno.test("an announcement is news at the start, after a change and when somebody asks", () => {
+  const membership = new Membership(self("self____"), 0), news: [number, boolean][] = [];
+  for (let nowMs = 0; nowMs <= 4000; nowMs += 20) {
+    if (nowMs === 1200) membership.handleChange(nowMs);
+    if (nowMs === 2400) {
+      membership.handleAnnouncement(announcement("peer____", { solicit: true }), nowMs);
+    }
+    membership.handleTimeout(nowMs);
+    const due = membership.pollAnnouncement(nowMs);
+    if (due && membership.settled) news.push([nowMs, due.isNews]);
+  }
+  const said = news.filter(([, isNews]) => isNews).map(([atMs]) => atMs);
+  assert.deepEqual(said.slice(-2), [1200, 2400]);
+  assert.ok(news.length - said.length >= 5, "what is merely said again is not");
+});
+
+Deno.test("an announcement is heard as news if it says what was not known, whatever the time and load", () => {
+  const membership = new Membership(self("self____"), 0);
+  let nowMs = 0;
+  const heard = (more: Partial<Announcement> = {}) =>
+    membership.handleAnnouncement(announcement("peer____", more), nowMs++);
+  assert.deepEqual([heard(), heard(), heard({ timeMs: 1, load: 2 })], [true, false, false]);
+  const changes: Partial<Announcement>[] = [
+    { hears: ["self____"] },
+    ...[{ ready: [1] }, { holds: [2] }, { groups: [3] }],
+    ...[{ tableEpoch: 4 }, { tableHash: 5 }, { port: 6 }, { host: "10.0.0.7" }],
+  ];
+  for (const change of changes) {
+    assert.deepEqual([heard(change), heard(change)], [true, false], JSON.stringify(change));
+    assert.equal(heard(), true);
+  }
+  assert.deepEqual([heard({ solicit: true }), heard({ solicit: true })], [true, true]);
+  assert.deepEqual([heard({ leaving: true }), heard(), heard()], [true, true, false]);
+});
+
+Deno.test("who was asked whether it lives and says again what it said is news: it is mutual once more", () => {
+  const membership = probed("alive");
+  const again = announcement("peer____", { hears: ["self____"] });
+  assert.equal(membership.peer("peer____")?.mutual, false);
+  assert.equal(membership.handleAnnouncement(again, expiryMs + 1), true);
+  assert.equal(membership.handleAnnouncement(again, expiryMs + 2), false);
+});
+
 Deno.test("a peer joins once, and is asked for when it has been silent for the expiry", () => {
   const membership = new Membership(self("self____"), 0);
   membership.handleAnnouncement(announcement("peer____"), 10);
@@ -274,7 +317,7 @@ Deno.test("a solicitation is answered at once, but not more often than the answe
   const due = membership.nextTimeoutMs();
   membership.handleAnnouncement(announcement("peer____", { solicit: true }), 1010);
   assert.equal(membership.nextTimeoutMs(), 1010);
-  assert.deepEqual(membership.pollAnnouncement(1010), { solicit: false });
+  assert.deepEqual(membership.pollAnnouncement(1010), { solicit: false, isNews: true });
   membership.handleAnnouncement(announcement("peer____", { solicit: true }), 1011);
   assert.equal(membership.pollAnnouncement(1011), undefined);
   assert.equal(membership.nextTimeoutMs(), 1010 + MEMBERSHIP_TIMERS.answerMs);
