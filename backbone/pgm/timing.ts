@@ -33,9 +33,10 @@ export const TIMING = {
   ackMs: 1,
   /**
    * For how long a receiver may gather what it acknowledges, at most 255: one behind the first, which acknowledges at once
-   * what is awaited; and any, of a stream of which nothing is awaited.
+   * what is awaited; and any, of a stream of which nothing is awaited. The longer, the more goes along with what is
+   * acknowledged at once; but should the first be gone, the others are to be heard before a relay pushes (50 ms).
    */
-  gatherMs: { others: 20, unawaited: 200 },
+  gatherMs: { others: 40, unawaited: 200 },
   /** So long after the last payload for whose acknowledgement somebody waited, a stream is taken to be awaited. */
   awaitedMs: 10_000,
   /** A receiver that holds a source up so long, without coming on to speak of, does so no more. */

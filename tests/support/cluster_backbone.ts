@@ -14,7 +14,7 @@ import type { ProcessClock } from "./cluster_time.ts";
 const FIRST_HEARTBEAT_MS = { usual: 3, awaited: 3, repeated: 250 };
 const AMBIENT_MS = 4000;
 /** Of the first that is tagged, and of the others. */
-const ACK_MS = { first: 1, others: 20 };
+const ACK_MS = { first: 1, others: 40 };
 const REPAIR_MS = { least: 3, spread: 30 };
 const EXPIRY_MS = 30_000;
 
