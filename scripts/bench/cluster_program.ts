@@ -60,7 +60,11 @@ async function measure({ hosts, socketIo }: BenchPlan): Promise<ClusterFigures> 
   const places: readonly Place[] = servers.length > 0
     ? servers
     : Array.from({ length: 1 + Math.max(...HEARERS) }, () => loopback);
+  // The switch is this machine, too: its copies for hosts that take no part would be made at the publisher's cost.
+  const idle = servers.slice(2);
+  for (const host of idle) host.unplug();
   const compared = await compare(places, hosts[0]?.address ?? "127.0.0.1", socketIo);
+  for (const host of idle) host.mend();
   const grown: Growth[] = [];
   for (const relays of HEARERS) {
     say(`${relays} hearing …`);
