@@ -77,10 +77,16 @@ export class Sequencer {
     return isSequenced(draft) ? this.#route(draft) : this.#options.publisher.publish(draft);
   }
 
-  /** Publishes several; see `Upstream.publishAll`. */
-  publishAll(drafts: readonly Draft[]): Promise<readonly Outcome[]> {
-    if (!drafts.some(isSequenced)) return this.#options.publisher.publishAll(drafts);
-    return Promise.all(drafts.map((draft) => outcomeOf(this.publish(draft))));
+  /** Publishes several; see `Upstream.publishAll`. What needs no sequencer between two that do is published as one. */
+  async publishAll(drafts: readonly Draft[]): Promise<readonly Outcome[]> {
+    const { publisher } = this.#options;
+    if (!drafts.some(isSequenced)) return publisher.publishAll(drafts);
+    const outcomes = runsOf(drafts).map((run) =>
+      run.some(isSequenced)
+        ? Promise.all(run.map((draft) => outcomeOf(this.#route(draft))))
+        : publisher.publishAll(run)
+    );
+    return (await Promise.all(outcomes)).flat();
   }
 
   /**
@@ -208,6 +214,18 @@ export class Sequencer {
   async #within(ms: number, reply: Promise<Reply>): Promise<Reply> {
     return await within(this.#options.clock, ms, reply) ?? { type: "lost" };
   }
+}
+
+/** Stretches of drafts that all have to be sequenced, or none. */
+function runsOf(drafts: readonly Draft[]): Draft[][] {
+  const runs: Draft[][] = [];
+  let last: boolean | undefined;
+  for (const draft of drafts) {
+    if (isSequenced(draft) === last) runs.at(-1)?.push(draft);
+    else runs.push([draft]);
+    last = isSequenced(draft);
+  }
+  return runs;
 }
 
 function isSequenced({ key, order }: Draft): boolean {

@@ -269,6 +269,21 @@ export function testUpstream(name: string, make: () => Promise<UnderTest>): void
     assert.deepEqual(await t.upstream.publishAll([]), []);
   });
 
+  test("the answers to several drafts have their order, whatever each of them needs", async (t) => {
+    const { sink, subscription } = await t.subscribe({ start: "live" });
+    subscription.resume();
+    const drafts = ["1", "2", "keyed", "3", "also keyed", "keyed again", "4"].map((data, i) => {
+      const draft = { channel: "news", data };
+      return data.includes("keyed") ? { ...draft, key: `${i}` } : draft;
+    });
+    const outcomes = await t.upstream.publishAll(drafts);
+    await sink.until(drafts.length);
+    const texts = outcomes.map((outcome) =>
+      "id" in outcome ? sink.texts[sink.ids.indexOf(outcome.id)] : outcome.code
+    );
+    assert.deepEqual(texts, drafts.map(({ data }) => data));
+  });
+
   test("draining ends subscriptions and takes nothing new", async (t) => {
     const { sink, subscription } = await t.subscribe({ start: "live" });
     subscription.resume();
