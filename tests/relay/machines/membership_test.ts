@@ -1,92 +1,16 @@
+/** Whom a relay takes for being there. */
 import assert from "node:assert/strict";
 import {
   Membership,
   MEMBERSHIP_TIMERS,
-  type MembershipEvent,
   type ProbeResult,
-  type Self,
 } from "../../../relay/machines/membership.ts";
-import type { Origin } from "../../../relay/protocol/message.ts";
 import type { Announcement } from "../../../relay/protocol/announcement.ts";
+import type { Origin } from "../../../relay/protocol/message.ts";
 import { announcement } from "../../support/announcement.ts";
-import { seededRandom } from "../../support/random.ts";
+import { drain, pass, run, self } from "../../support/memberships.ts";
 
-const { announceMs, expiryMs, settleMs, probeMs, searchMs } = MEMBERSHIP_TIMERS;
-
-function self(origin: Origin, more: Partial<Self> = {}): Self {
-  return { origin, node: `node ${origin}`, region: "local", ...more };
-}
-
-function drain(membership: Membership): string[] {
-  const events = [];
-  for (let event; (event = membership.pollEvent());) events.push(textOf(event));
-  return events;
-}
-
-function textOf(event: MembershipEvent): string {
-  if (event.type === "settled") return "settled";
-  const { origin } = event.peer;
-  if (event.type === "left") return `left ${origin}: ${event.reason}`;
-  return event.type === "odd" ? `${event.oddity} ${origin}` : `${event.type} ${origin}`;
-}
-
-/** Time passes, looked at as often as it has to be. */
-function pass(membership: Membership, fromMs: number, untilMs: number): void {
-  for (let nowMs = fromMs; nowMs < untilMs; nowMs += announceMs) membership.handleTimeout(nowMs);
-  membership.handleTimeout(untilMs);
-}
-
-/** Runs a membership until `untilMs`; answers when it announced, with `?` where it solicited. */
-function run(membership: Membership, fromMs: number, untilMs: number): string[] {
-  const sent = [];
-  for (
-    let nowMs = fromMs;
-    nowMs <= untilMs;
-    nowMs = Math.max(nowMs + 1, membership.nextTimeoutMs())
-  ) {
-    membership.handleTimeout(nowMs);
-    const due = membership.pollAnnouncement(nowMs);
-    if (due) sent.push(`${nowMs}${due.solicit ? "?" : ""}`);
-  }
-  return sent;
-}
-
-Deno.test("a starting relay solicits three times, then settles and announces steadily", () => {
-  const membership = new Membership(self("self____"), 0);
-  const sent = run(membership, 0, settleMs + 2 * announceMs);
-  assert.deepEqual(sent.slice(0, 3), ["0?", "100?", "200?"]);
-  assert.deepEqual(drain(membership), ["settled"]);
-  assert.ok(membership.settled);
-  assert.ok(sent.length >= 5 && sent.slice(3).every((at) => !at.endsWith("?")));
-});
-
-Deno.test("a relay that begins late or stands still asks three times all the same before it settles", () => {
-  const membership = new Membership(self("self____"), 0), asked = [];
-  for (const nowMs of [900, 901, 1400, 1401, 1500, 1599]) {
-    membership.handleTimeout(nowMs);
-    if (membership.pollAnnouncement(nowMs)?.solicit) asked.push(nowMs);
-    assert.equal(membership.settled, false, `at ${nowMs} ms`);
-  }
-  assert.deepEqual(asked, [900, 1400, 1500]);
-  membership.handleTimeout(1600);
-  assert.equal(membership.settled, true);
-});
-
-Deno.test("an announcement is news at the start, after a change and when somebody asks", () => {
-  const membership = new Membership(self("self____"), 0), news: [number, boolean][] = [];
-  for (let nowMs = 0; nowMs <= 4000; nowMs += 20) {
-    if (nowMs === 1200) membership.handleChange(nowMs);
-    if (nowMs === 2400) {
-      membership.handleAnnouncement(announcement("peer____", { solicit: true }), nowMs);
-    }
-    membership.handleTimeout(nowMs);
-    const due = membership.pollAnnouncement(nowMs);
-    if (due && membership.settled) news.push([nowMs, due.isNews]);
-  }
-  const said = news.filter(([, isNews]) => isNews).map(([atMs]) => atMs);
-  assert.deepEqual(said.slice(-2), [1200, 2400]);
-  assert.ok(news.length - said.length >= 5, "what is merely said again is not");
-});
+const { announceMs, expiryMs, probeMs, searchMs } = MEMBERSHIP_TIMERS;
 
 Deno.test("an announcement is heard as news if it says what was not known, whatever the time and load", () => {
   const membership = new Membership(self("self____"), 0);
@@ -311,34 +235,6 @@ Deno.test("other traffic keeps a peer in view, but brings no stranger in", () =>
   assert.deepEqual(membership.peers.map((peer) => peer.origin), ["peer____"]);
 });
 
-Deno.test("a solicitation is answered at once, but not more often than the answer time", () => {
-  const membership = new Membership(self("self____"), 0);
-  run(membership, 0, 1000);
-  const due = membership.nextTimeoutMs();
-  membership.handleAnnouncement(announcement("peer____", { solicit: true }), 1010);
-  assert.equal(membership.nextTimeoutMs(), 1010);
-  assert.deepEqual(membership.pollAnnouncement(1010), { solicit: false, isNews: true });
-  membership.handleAnnouncement(announcement("peer____", { solicit: true }), 1011);
-  assert.equal(membership.pollAnnouncement(1011), undefined);
-  assert.equal(membership.nextTimeoutMs(), 1010 + MEMBERSHIP_TIMERS.answerMs);
-  assert.ok(due > 1030);
-});
-
-Deno.test("two starting relays do not answer each other without end", () => {
-  const a = new Membership(self("a_______"), 0), b = new Membership(self("b_______"), 0);
-  let sent = 0;
-  for (let nowMs = 0; nowMs < settleMs; nowMs++) {
-    for (const [from, to, origin] of [[a, b, "a_______"], [b, a, "b_______"]] as const) {
-      from.handleTimeout(nowMs);
-      const due = from.pollAnnouncement(nowMs);
-      if (!due) continue;
-      sent += 1;
-      to.handleAnnouncement(announcement(origin, due), nowMs);
-    }
-  }
-  assert.ok(sent <= 16, `${sent} announcements`);
-});
-
 Deno.test("its own announcement is not a peer", () => {
   const membership = new Membership(self("self____"), 0);
   membership.handleAnnouncement(announcement("self____"), 0);
@@ -351,120 +247,4 @@ Deno.test("forged announcements cannot fill the memory", () => {
     membership.handleAnnouncement(announcement(i.toString(36).padStart(8, "_")), 0);
   }
   assert.equal(membership.peers.length, 1024);
-});
-
-/** A LAN of relays under virtual time, where each path from one to another is open or not. */
-class Lan {
-  readonly members: Membership[];
-  nowMs = 0;
-  /** Whether what `from` sends arrives at `to`: by multicast and by unicast alike. */
-  open: (from: number, to: number) => boolean = () => true;
-  readonly dead = new Set<number>();
-
-  constructor(count: number) {
-    this.members = Array.from({ length: count }, (_, n) => new Membership(self(name(n)), 0));
-  }
-
-  run(ms: number): void {
-    for (const endMs = this.nowMs + ms; this.nowMs < endMs; this.nowMs += 10) {
-      this.members.forEach((_, n) => this.dead.has(n) || this.#step(n));
-    }
-  }
-
-  #step(n: number): void {
-    const membership = this.members[n] as Membership;
-    membership.handleTimeout(this.nowMs);
-    const due = membership.pollAnnouncement(this.nowMs);
-    if (due) this.#announce(n, { ...due, hears: membership.hears(this.nowMs) });
-    for (let event; (event = membership.pollEvent());) {
-      if (event.type !== "probe") continue;
-      const to = this.members.findIndex((_, n) => name(n) === event.peer.origin);
-      const path = this.open(n, to) && this.open(to, n);
-      const result = !path ? "unreachable" : this.dead.has(to) ? "refused" : "alive";
-      membership.handleProbe(event.peer.origin, result, this.nowMs);
-    }
-  }
-
-  #announce(from: number, more: Partial<Announcement>): void {
-    this.members.forEach((membership, to) => {
-      if (to === from || this.dead.has(to) || !this.open(from, to)) return;
-      membership.handleAnnouncement(announcement(name(from), more), this.nowMs);
-    });
-  }
-
-  /** Whom a relay counts for custody. */
-  mutual(n: number): string[] {
-    return this.#of(n).peers.filter(({ mutual }) => mutual).map(({ origin }) => origin).sort();
-  }
-
-  inView(n: number): string[] {
-    return this.#of(n).peers.map(({ origin }) => origin).sort();
-  }
-
-  unreachable(n: number): string[] {
-    return this.#of(n).unreachable.map(({ origin }) => origin);
-  }
-
-  #of(n: number): Membership {
-    return this.members[n] as Membership;
-  }
-}
-
-function name(n: number): Origin {
-  return `relay__${n}`;
-}
-
-Deno.test("where one hears the other but not the other way round, neither counts the other", () => {
-  const lan = new Lan(3);
-  lan.run(2000);
-  assert.deepEqual([0, 1, 2].map((n) => lan.mutual(n).length), [2, 2, 2]);
-  lan.open = (from, to) => !(from === 1 && to === 0);
-  lan.run(4000);
-  assert.deepEqual(lan.mutual(0), [name(2)]);
-  assert.deepEqual(lan.mutual(1), [name(2)]);
-  assert.deepEqual(lan.mutual(2), [name(0), name(1)]);
-  assert.deepEqual(lan.unreachable(0), [name(1)]);
-  assert.deepEqual(lan.inView(1), [name(0), name(2)]);
-  lan.open = () => true;
-  lan.run(2000);
-  assert.deepEqual([0, 1, 2].map((n) => lan.mutual(n).length), [2, 2, 2]);
-  assert.deepEqual(lan.unreachable(0), []);
-});
-
-Deno.test("a relay that is killed is known to be dead within 2 s, one that is cut off is looked for until it is back", () => {
-  const lan = new Lan(3);
-  lan.run(2000);
-  lan.dead.add(2);
-  lan.run(2000);
-  assert.deepEqual([lan.inView(0), lan.unreachable(0)], [[name(1)], []]);
-  lan.open = (from, to) => from < 1 === to < 1;
-  lan.run(30_000);
-  assert.deepEqual([lan.inView(0), lan.unreachable(0)], [[], [name(1)]]);
-  assert.deepEqual([lan.inView(1), lan.unreachable(1)], [[], [name(0)]]);
-  lan.open = () => true;
-  lan.run(1000);
-  assert.deepEqual([lan.mutual(0), lan.mutual(1)], [[name(1)], [name(0)]]);
-});
-
-Deno.test("however paths flap, views agree soon after they are quiet, and nobody is told dead who lives", () => {
-  for (let seed = 0; seed < 40; seed++) {
-    const random = seededRandom(seed), lan = new Lan(4);
-    const met: string[][] = [];
-    for (let times = 0; times < 12; times++) {
-      const shut = Array.from({ length: 16 }, () => random() < 0.4);
-      lan.open = (from, to) => !shut[4 * from + to];
-      lan.run(200 + 3000 * random());
-      for (let n = 0; n < 4; n++) {
-        const known = [...lan.inView(n), ...lan.unreachable(n)];
-        for (const origin of met[n] ?? []) assert.ok(known.includes(origin), `seed ${seed}`);
-        met[n] = known;
-      }
-    }
-    lan.open = () => true;
-    lan.run(2000);
-    for (let n = 0; n < 4; n++) {
-      assert.equal(lan.mutual(n).length, 3, `seed ${seed}`);
-      assert.deepEqual(lan.unreachable(n), [], `seed ${seed}`);
-    }
-  }
 });
