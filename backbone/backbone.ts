@@ -51,9 +51,10 @@ export interface Backbone {
    *
    * @param urgency `awaited`: somebody waits for {@link BackboneEvents.acknowledged}, which else comes in good time.
    * `repeated`: it is said again soon, so that its loss need not be found within milliseconds. `usual` if absent.
+   * @param nowMs monotonic milliseconds, if they are known: a clock for each of many is felt.
    * @throws {RangeError} if the payload is over the largest message.
    */
-  send(group: Group, payload: Uint8Array, urgency?: Urgency): number;
+  send(group: Group, payload: Uint8Array, urgency?: Urgency, nowMs?: number): number;
   /**
    * Names the relays whose acknowledgements hold what we send to a group to a window: {@link send} answers 0 when
    * it is full and the queue before it as well. What is awaited the first of them acknowledges at once. They hold us from

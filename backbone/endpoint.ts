@@ -98,10 +98,14 @@ class Endpoint implements Backbone {
     }
   }
 
-  send(group: Group, payload: Uint8Array, urgency: Urgency = "usual"): number {
+  send(
+    group: Group,
+    payload: Uint8Array,
+    urgency: Urgency = "usual",
+    nowMs = this.#options.clock.nowMs(),
+  ): number {
     if (this.#closed) return 0;
     const channel = this.#channel(group);
-    const nowMs = this.#options.clock.nowMs();
     const ordinal = channel.session.send(payload, urgency, nowMs);
     this.#transmitter.serve(channel, nowMs);
     // Requests for repairs come to the group: its source has to hear it.

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Backbone } from "../backbone/backbone.ts";
+import type { Clock } from "../backbone/clock.ts";
 import type { GroupTable } from "../backbone/registry/group_table.ts";
 import { Followed, type FollowedOptions } from "./followed.ts";
 import type { Logs } from "./logs.ts";
@@ -19,6 +20,7 @@ import type { Held, Replication } from "./replication.ts";
 import { TotalOrder } from "./total_order.ts";
 
 export interface PublisherOptions extends FollowedOptions {
+  readonly clock: Pick<Clock, "nowMs">;
   readonly region: string;
   readonly backbone: Pick<Backbone, "send">;
   readonly table: GroupTable;
@@ -28,6 +30,13 @@ export interface PublisherOptions extends FollowedOptions {
   readonly wallMs: () => number;
   /** No other relay has been in view since the start, or for a while. */
   readonly isAlone: () => boolean;
+}
+
+/** When messages get their place. Those that get it in one turn share it: clocks for each are felt. */
+interface Moment {
+  /** Monotonic. */
+  readonly nowMs: number;
+  readonly wallMs: number;
 }
 
 /** The publishing side of one relay. */
@@ -74,10 +83,11 @@ export class Publisher {
   /** Publishes several; see {@link Upstream.publishAll}. */
   publishAll(drafts: readonly Draft[]): Promise<readonly Outcome[]> {
     const outcomes = new Outcomes(drafts.length), isAlone = this.#options.isAlone();
+    const moment = this.#moment();
     for (const [i, draft] of drafts.entries()) {
       try {
         const ack = this.levelOf(draft.ack, isAlone);
-        const placing = this.place(draft, ack, outcomes.held(i, ack));
+        const placing = this.place(draft, ack, outcomes.held(i, ack), undefined, moment);
         if (placing instanceof Promise) placing.catch((thrown) => outcomes.fail(i, thrown));
       } catch (thrown) {
         outcomes.fail(i, thrown);
@@ -102,19 +112,20 @@ export class Publisher {
    * @param check is called just before, perhaps much later; what it throws is thrown, and nothing was published.
    * @throws {GroundwaveError} `window_full`
    */
-  place(draft: Draft, level: AckLevel, held: Held, check?: () => void): Message | Promise<Message> {
+  place(
+    draft: Draft,
+    level: AckLevel,
+    held: Held,
+    check?: () => void,
+    moment?: Moment,
+  ): Message | Promise<Message> {
     const slot = slotOf(draft.channel);
     const stated = draft.after?.slots.get(slot);
     const earlier = this.#waiting.get(slot);
     if (!earlier && !(stated && this.#followed.isAhead(slot, stated))) {
       check?.();
-      return this.#send(
-        slot,
-        draft,
-        stated && this.#followed.existing(slot, stated, true),
-        level,
-        held,
-      );
+      const existing = stated && this.#followed.existing(slot, stated, true);
+      return this.#send(slot, draft, existing, level, held, moment);
     }
     // Whoever published first comes first, also where it had to wait for what it answers.
     const turn = this.#await(slot, stated, earlier);
@@ -154,29 +165,35 @@ export class Publisher {
     stated: Vector | undefined,
     level: AckLevel,
     held: Held,
+    moment = this.#moment(),
   ): Message {
-    const { backbone, table, logs, replication } = this.#options;
+    const { backbone, table, logs, replication } = this.#options, { nowMs, wallMs } = moment;
     const waits = level !== "accepted";
     if (waits && !replication.hasRoom) throw windowFull("too many publishes wait for custodians");
-    const message = this.#message(slot, draft, stated);
+    const message = this.#message(slot, draft, stated, wallMs);
     const group = table.groupOf(slot), payload = this.#encoder.encode(message);
-    const ordinal = backbone.send(group, payload, waits ? "awaited" : "usual");
+    const ordinal = backbone.send(group, payload, waits ? "awaited" : "usual", nowMs);
     if (ordinal === 0) throw windowFull("the backbone cannot take more for now");
     this.#seqs.set(slot, message.seq);
     this.#published += 1;
     if (draft.order) this.#total.sent(slot, message.after ?? NOWHERE);
-    logs.append(message);
-    if (waits) replication.sent(group, ordinal, payload.length, message, held);
+    logs.append(message, 0, nowMs);
+    if (waits) replication.sent(group, ordinal, payload.length, message, held, nowMs);
     else held.resolve(message);
     return message;
   }
 
-  #message(slot: number, draft: Draft, stated: Vector | undefined): Message {
-    const { origin, region, wallMs } = this.#options;
+  #moment(): Moment {
+    const { clock, wallMs } = this.#options;
+    return { nowMs: clock.nowMs(), wallMs: wallMs() };
+  }
+
+  #message(slot: number, draft: Draft, stated: Vector | undefined, timeMs: number): Message {
+    const { origin, region } = this.#options;
     const { channel, data, event, key } = draft;
     const after = this.#after(slot, draft, stated);
     const seq = (this.#seqs.get(slot) ?? 0) + 1;
-    const message = { slot, origin, seq, channel, data, timeMs: wallMs(), region };
+    const message = { slot, origin, seq, channel, data, timeMs, region };
     if (event === undefined && key === undefined && !after?.size) return message;
     return {
       ...message,

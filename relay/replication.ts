@@ -67,8 +67,14 @@ export class Replication {
   }
 
   /** A message was sent as the payload of this ordinal: `held` is told when a ready custodian holds it, or that none does. */
-  sent(group: Group, ordinal: number, bytes: number, message: Message, held: Held): void {
-    const nowMs = this.#options.clock.nowMs();
+  sent(
+    group: Group,
+    ordinal: number,
+    bytes: number,
+    message: Message,
+    held: Held,
+    nowMs = this.#options.clock.nowMs(),
+  ): void {
     const waiting = { message, atMs: nowMs, held: this.#remembered(message, held) };
     this.#machine.sent(group, ordinal, bytes, waiting, nowMs);
     this.#arm();

@@ -17,8 +17,10 @@ function setUp(pull: () => Promise<boolean> = () => Promise.resolve(true)) {
   const sent: string[] = [], messages: Message[] = [], awaited: boolean[] = [];
   const wire = { full: false }, company = { isAlone: true, lives: new Set([A]) };
   const replication = { hasRoom: true, held: Promise.resolve(), asked: [] as number[] };
-  const logs = new Logs({ clock: new VirtualClock(), log: LOG_OPTIONS, maxBytes: 1_000_000 });
+  const clock = new VirtualClock();
+  const logs = new Logs({ clock, log: LOG_OPTIONS, maxBytes: 1_000_000 });
   const publisher = new Publisher({
+    clock,
     origin: SELF,
     region: "r",
     table: staticGroups(4),

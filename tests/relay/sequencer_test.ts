@@ -82,7 +82,7 @@ class World {
         this.holds ? Promise.resolve(message) : Promise.reject(notReplicated()),
     };
     const publisher = new Publisher({
-      ...{ origin: self, region: "r", table, logs, replication },
+      ...{ clock, origin: self, region: "r", table, logs, replication },
       backbone: { send: (_, payload) => this.#multicast(self, payload) },
       wallMs: () => 0,
       pull: () => pause(clock, this.lookMs.get(self) ?? 0).then(() => true),
