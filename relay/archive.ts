@@ -25,7 +25,7 @@ import {
 } from "./protocol/upstream.ts";
 import type { RelayLog } from "./options.ts";
 
-export interface ArchiveOptions extends Omit<ArchiveWriterOptions, "copies" | "waiters"> {
+export interface ArchiveOptions extends Omit<ArchiveWriterOptions, "copies" | "waiters" | "keptMs"> {
   /** Whether this relay is the first ready custodian of a slot. */
   readonly leads: (slot: number) => boolean;
   /** Has this relay hear all messages of some slots. */
@@ -56,6 +56,9 @@ export class Archive {
   /** In a shared store: slots changed since the last round, and those that this relay led then. */
   readonly #changed = new Set<number>();
   #led: ReadonlySet<number> = new Set();
+  readonly #beganMs: number;
+  /** By how much the archive's clock is behind the wall's. */
+  #stoppedMs = 0;
   #loaded = false;
   #follows = false;
   #trouble: string | undefined;
@@ -70,10 +73,12 @@ export class Archive {
 
   constructor(options: ArchiveOptions) {
     this.#options = options;
+    this.#beganMs = options.clock.nowMs();
     this.#copies = new ArchiveCopies(options.logs);
     this.#waiters = new ArchiveWaiters(options.clock);
     this.#writer = new ArchiveWriter({
       ...options,
+      keptMs: () => options.wallMs() - this.#stoppedMs,
       copies: this.#copies,
       waiters: this.#waiters,
     });
@@ -177,7 +182,7 @@ export class Archive {
     const { log, store } = this.#options;
     try {
       if (!this.#loaded) {
-        await load(this.#options, this.#copies);
+        this.#stoppedMs = await load(this.#options, this.#copies, this.#beganMs);
         this.#loaded = true;
       }
       if (this.#options.clock.nowMs() >= this.#roundAtMs) await this.#round();
@@ -242,7 +247,7 @@ export class Archive {
       heardMs.set(origin, wallMs() - ageMs);
     }
     heardMs.set(self, wallMs());
-    await store.remember(heardMs, wallMs() - REMEMBER_MS, wallMs());
+    await store.remember(heardMs, wallMs() - REMEMBER_MS, wallMs(), this.#stoppedMs);
     if (isDue) this.#remembered = { size, atMs: nowMs };
   }
 

@@ -83,7 +83,7 @@ export class ArchiveCopies {
     slot: number,
     scope: Scope,
     room: Room,
-    time: { readonly nowMs: number; readonly wallMs: number },
+    time: { readonly nowMs: number; readonly keptMs: number },
   ): { readonly update: SlotUpdate; readonly isAll: boolean } {
     const log = this.#logs.peek(slot);
     const { vector: base = NOWHERE, lost = [] } = this.#copies.get(slot) ?? {};
@@ -91,7 +91,7 @@ export class ArchiveCopies {
       const forgotten = scope.whole ? [...base.keys()].filter(scope.forgets) : [];
       return { update: { slot, base, messages: [], vector: NOWHERE, forgotten }, isAll: true };
     }
-    const come = arrived(lost, log.lost()), offsetMs = time.wallMs - time.nowMs;
+    const come = arrived(lost, log.lost()), offsetMs = time.keptMs - time.nowMs;
     const stored = log.messagesAbove(below(base, come));
     const { messages, vector, isAll } = take(stored, { base, come, scope, room, offsetMs });
     if (!isAll || !scope.whole) {

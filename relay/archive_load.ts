@@ -6,7 +6,7 @@
 import { pause } from "../backbone/within.ts";
 import type { ArchiveOptions } from "./archive.ts";
 import type { ArchiveCopies } from "./archive_copies.ts";
-import { ArchiveTrouble, type KeptSlot } from "./archives/archive_store.ts";
+import { ArchiveTrouble, type KeptSlot, type Opening } from "./archives/archive_store.ts";
 import { restore } from "./archives/outline.ts";
 import { MEMBERSHIP_TIMERS } from "./machines/membership.ts";
 import type { CatchUp } from "./protocol/log/catch_up.ts";
@@ -22,25 +22,47 @@ type LoadOptions = Pick<
   "clock" | "wallMs" | "store" | "logs" | "origins" | "log"
 >;
 
-/** To be called before this relay announces itself. @throws {ArchiveTrouble} if the store cannot be read. */
-export async function load(options: LoadOptions, copies: ArchiveCopies): Promise<void> {
+/**
+ * To be called before this relay announces itself. Resolves with how far the archive's clock is behind the wall's, in
+ * milliseconds.
+ * @param sinceMs when this relay began to run.
+ * @throws {ArchiveTrouble} if the store cannot be read.
+ */
+export async function load(
+  options: LoadOptions,
+  copies: ArchiveCopies,
+  sinceMs: number,
+): Promise<number> {
   const { store, logs, origins, clock, wallMs, log } = options;
-  const { writtenMs, heardMs, risk } = await store.open();
+  const opening = await store.open(), { heardMs, risk } = opening;
   if (risk) log("warn", "the archive may lose messages", { archive: store.name, reason: risk });
-  // While nobody ran, nothing grew older.
-  const upToMs = await someRanOn(options, [...heardMs.keys()]) ? wallMs() : writtenMs ?? 0;
+  const stoppedMs = await stoppedBy(options, opening, sinceMs);
   for (const [origin, ms] of heardMs) {
     origins.hear(origin, clock.nowMs(), Math.max(0, wallMs() - ms));
   }
+  const awayMs = Math.max(0, wallMs() - (opening.writtenMs ?? Infinity));
   let messages = 0;
   for await (const kept of store.slots()) {
-    const catchUp = restored(kept, upToMs, wallMs());
+    const catchUp = restored(kept, wallMs() - stoppedMs, awayMs);
     logs.of(kept.slot).merge(catchUp, clock.nowMs());
     copies.stands(kept.slot, kept.vector, catchUp.lost);
     logs.touched(kept.slot);
     messages += kept.messages.length;
   }
   if (messages > 0) log("info", "went on from the archive", { archive: store.name, messages });
+  return stoppedMs;
+}
+
+/** By how much the archive's clock is behind: it stood still while no relay ran. */
+async function stoppedBy(
+  options: LoadOptions,
+  { writtenMs, keptMs, heardMs }: Opening,
+  sinceMs: number,
+): Promise<number> {
+  const { wallMs, clock } = options;
+  if (writtenMs === undefined || keptMs === undefined) return 0;
+  if (await someRanOn(options, [...heardMs.keys()])) return writtenMs - keptMs;
+  return wallMs() - keptMs - (clock.nowMs() - sinceMs);
 }
 
 /**
@@ -61,9 +83,9 @@ async function someRanOn(
 }
 
 /** @throws {ArchiveTrouble} if the copy is damaged. */
-function restored(kept: KeptSlot, upToMs: number, nowMs: number): CatchUp {
+function restored(kept: KeptSlot, keptMs: number, awayMs: number): CatchUp {
   try {
-    return restore(kept, upToMs, nowMs);
+    return restore(kept, keptMs, awayMs);
   } catch (cause) {
     if (!(cause instanceof DecodeError)) throw cause;
     throw new ArchiveTrouble(`slot ${kept.slot} is damaged: ${cause.message}`, { cause });

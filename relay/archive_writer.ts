@@ -17,6 +17,8 @@ export interface ArchiveWriterOptions {
   readonly clock: Clock;
   /** Wall-clock milliseconds. */
   readonly wallMs: () => number;
+  /** What the archive's clock shows. */
+  readonly keptMs: () => number;
   readonly self: Origin;
   readonly store: ArchiveStore;
   readonly logs: Logs;
@@ -71,11 +73,11 @@ export class ArchiveWriter {
    * @throws {ArchiveTrouble} if it cannot be written; it stays due.
    */
   async write(isAll: boolean): Promise<void> {
-    const { clock, wallMs, logs, copies } = this.#options;
+    const { clock, keptMs, logs, copies } = this.#options;
     const due = this.#takeDue(isAll);
     try {
       await this.#look(due);
-      const time = { nowMs: clock.nowMs(), wallMs: wallMs() };
+      const time = { nowMs: clock.nowMs(), keptMs: keptMs() };
       const room = { ...BATCH }, updates: SlotUpdate[] = [], lost = new Map<number, Lost>();
       for (const [slot, whole] of due) {
         if (room.messages <= 0 || room.bytes <= 0) {

@@ -10,7 +10,7 @@ export interface KeptMessage {
   readonly origin: Origin;
   readonly seq: Seq;
   readonly channel: string;
-  /** When it arrived in the LAN, in wall-clock milliseconds. */
+  /** When it arrived in the LAN, by the archive's clock, see {@link Opening.keptMs}. */
   readonly atMs: number;
   /** By `encodeMessage`. */
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -55,6 +55,8 @@ export type KeptStanding = Pick<KeptSlot, "vector" | "outline">;
 export interface Opening {
   /** When something was last written, in wall-clock milliseconds; undefined: never. */
   readonly writtenMs: number | undefined;
+  /** What the archive's clock showed then, in milliseconds: it stands still while no relay runs. Undefined: never. */
+  readonly keptMs: number | undefined;
   /** When each origin was last heard of, in wall-clock milliseconds. */
   readonly heardMs: ReadonlyMap<Origin, number>;
   /** Why it may lose what it keeps, in an operator's words, if that is known. */
@@ -78,8 +80,16 @@ export interface ArchiveStore {
   standings(slots: readonly number[]): Promise<readonly KeptStanding[]>;
   /** Resolves, when all is kept, with where the copies stand, in the order of the updates. */
   write(updates: readonly SlotUpdate[], nowMs: number): Promise<readonly Vector[]>;
-  /** Keeps when origins were last heard of; those heard of before `sinceMs` go. */
-  remember(heardMs: ReadonlyMap<Origin, number>, sinceMs: number, nowMs: number): Promise<void>;
+  /**
+   * Keeps when origins were last heard of; those heard of before `sinceMs` go.
+   * @param stoppedMs by how much the archive's clock is behind.
+   */
+  remember(
+    heardMs: ReadonlyMap<Origin, number>,
+    sinceMs: number,
+    nowMs: number,
+    stoppedMs: number,
+  ): Promise<void>;
   /** What was written stays. Idempotent. */
   close(): Promise<void>;
 }

@@ -20,19 +20,18 @@ export function encodeOutline(outline: CatchUp): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * What a slot's log held when its copy was written last. Ages count up to `writtenMs`, those of origins up to `nowMs`: what
- * was kept while nobody ran is kept on, and a day is a day.
+ * What a slot's log held when its copy was written last, `awayMs` ago. Ages of messages count by the archive's clock, which
+ * shows `keptMs` now, and those of origins by the wall's: what was kept while nobody ran is kept on, and a day is a day.
  * @throws {DecodeError} if the copy is damaged.
  */
-export function restore(kept: KeptSlot, writtenMs: number, nowMs: number): CatchUp {
+export function restore(kept: KeptSlot, keptMs: number, awayMs: number): CatchUp {
   const outline = decodeOutline(kept);
   const messages = kept.messages.map(({ bytes, atMs }): AgedMessage => {
     const message = decodeMessage(bytes);
     if (message.slot !== kept.slot) throw new DecodeError("a message is of another slot");
-    return { message, ageMs: Math.max(0, writtenMs - atMs) };
+    return { message, ageMs: Math.max(0, keptMs - atMs) };
   });
   const end = mergeVectors(outline?.end ?? NOWHERE, kept.vector);
-  const away = Math.max(0, nowMs - writtenMs);
   // What the copy has not nobody may have any more.
   const isUnmet = ({ after }: Message) => after !== undefined && !covers(end, after);
   return {
@@ -46,7 +45,7 @@ export function restore(kept: KeptSlot, writtenMs: number, nowMs: number): Catch
     end,
     idleMs: new Map([...end.keys()].map((origin) => [
       origin,
-      (outline?.idleMs.get(origin) ?? 0) + away,
+      (outline?.idleMs.get(origin) ?? 0) + awayMs,
     ])),
   };
 }

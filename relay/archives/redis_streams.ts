@@ -55,10 +55,11 @@ export class RedisStreams implements ArchiveStore {
   }
 
   async open(): Promise<Opening> {
-    const [token, written, heard, memory] = await this.#use((redis) =>
+    const [token, written, keptMs, heard, memory] = await this.#use((redis) =>
       Promise.all([
         redis.get(this.#common("token")),
         redis.get(this.#common("written")),
+        redis.get(this.#common("kept")),
         redis.hgetall(this.#common("origins")),
         // Who may not ask is not told.
         redis.info("memory").catch(() => ""),
@@ -69,6 +70,7 @@ export class RedisStreams implements ArchiveStore {
     this.#listed.clear();
     return {
       writtenMs: written === null ? undefined : Number(written),
+      keptMs: written === null ? undefined : Number(keptMs ?? written),
       heardMs: positions(heard),
       ...riskOf(memory),
     };
@@ -115,11 +117,15 @@ export class RedisStreams implements ArchiveStore {
     heardMs: ReadonlyMap<Origin, number>,
     sinceMs: number,
     nowMs: number,
+    stoppedMs: number,
   ): Promise<void> {
     const key = this.#common("origins");
     const heard = [...heardMs].flatMap(([origin, ms]) => [origin, Math.round(ms)]);
     const [token, listed] = await this.#use(async (redis) => {
       await redis.set(this.#common("written"), Math.round(nowMs));
+      // It does not go back: whoever starts next takes up the clock of the relay that is ahead.
+      const keptMs = Math.round(nowMs - stoppedMs), kept = this.#common("kept");
+      if (keptMs > Number(await redis.get(kept))) await redis.set(kept, keptMs);
       if (heard.length > 0) await redis.hset(key, ...heard);
       const old = [...positions(await redis.hgetall(key))].filter(([, ms]) => ms < sinceMs);
       if (old.length > 0) await redis.hdel(key, ...old.map(([origin]) => origin));

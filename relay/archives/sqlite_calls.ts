@@ -18,6 +18,7 @@ export type SqliteCall =
     readonly heardMs: ReadonlyMap<Origin, number>;
     readonly sinceMs: number;
     readonly nowMs: number;
+    readonly stoppedMs: number;
   }
   | { readonly type: "close" };
 

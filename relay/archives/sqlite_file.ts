@@ -8,6 +8,7 @@ import { statSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { Origin, Vector } from "../protocol/message.ts";
 import type { KeptOutline, KeptSlot, KeptStanding, Opening, SlotUpdate } from "./archive_store.ts";
+import type { SqliteCall } from "./sqlite_calls.ts";
 
 const SCHEMA_VERSION = 1;
 
@@ -39,6 +40,13 @@ const SCHEMA = `
   PRAGMA user_version = ${SCHEMA_VERSION};
 `;
 
+/** By how much the archive's clock is behind. Files of before have no such table. */
+const STOPPED = `
+  CREATE TABLE IF NOT EXISTS stopped (
+    only INTEGER PRIMARY KEY CHECK (only = 1), ms INTEGER NOT NULL
+  ) STRICT;
+`;
+
 const SQL = {
   keep:
     "INSERT OR IGNORE INTO messages (slot, origin, seq, channel, at, message) VALUES (?, ?, ?, ?, ?, ?)",
@@ -53,9 +61,11 @@ const SQL = {
   forgetOutline: `DELETE FROM outlines WHERE slot = ?1
     AND NOT EXISTS (SELECT 1 FROM positions WHERE slot = ?1)`,
   written: "INSERT OR REPLACE INTO written VALUES (1, ?)",
+  stopped: "INSERT OR REPLACE INTO stopped VALUES (1, ?)",
   heard: "INSERT OR REPLACE INTO origins VALUES (?, ?)",
   unheard: "DELETE FROM origins WHERE heard < ?",
   lastWritten: "SELECT at FROM written",
+  lastStopped: "SELECT ms FROM stopped",
   origins: "SELECT origin, heard FROM origins",
   slots: "SELECT DISTINCT slot FROM positions",
   vector: "SELECT origin, seq FROM positions WHERE slot = ?",
@@ -79,6 +89,7 @@ export class SqliteFile {
       const isNew = this.#isNew();
       this.#database.exec(SETTINGS);
       if (isNew) this.#transact(() => this.#database.exec(SCHEMA));
+      this.#database.exec(STOPPED);
       const prepare = (sql: string) => this.#database.prepare(sql);
       // One statement for each key of SQL.
       this.#statements = Object.fromEntries(
@@ -92,10 +103,12 @@ export class SqliteFile {
   }
 
   opening(): Opening {
-    const { lastWritten, origins } = this.#statements;
-    const at = lastWritten.get()?.at;
+    const { lastWritten, lastStopped, origins } = this.#statements;
+    const at = lastWritten.get()?.at, writtenMs = at === undefined ? undefined : Number(at);
+    const stoppedMs = Number(lastStopped.get()?.ms ?? 0);
     return {
-      writtenMs: at === undefined ? undefined : Number(at),
+      writtenMs,
+      keptMs: writtenMs === undefined ? undefined : writtenMs - stoppedMs,
       heardMs: new Map(origins.all().map(({ origin, heard }) => [String(origin), Number(heard)])),
     };
   }
@@ -122,12 +135,15 @@ export class SqliteFile {
     return vectors;
   }
 
-  remember(heardMs: ReadonlyMap<Origin, number>, sinceMs: number, nowMs: number): void {
-    const { heard, unheard, written } = this.#statements;
+  remember(
+    { heardMs, sinceMs, nowMs, stoppedMs }: Extract<SqliteCall, { type: "remember" }>,
+  ): void {
+    const { heard, unheard, written, stopped } = this.#statements;
     this.#transact(() => {
       for (const [origin, ms] of heardMs) heard.run(origin, Math.round(ms));
       unheard.run(Math.round(sinceMs));
       written.run(nowMs);
+      stopped.run(Math.round(stoppedMs));
     });
   }
 

@@ -64,8 +64,13 @@ export class SqliteStore implements ArchiveStore {
     return this.#call({ type: "write", updates, nowMs });
   }
 
-  remember(heardMs: ReadonlyMap<Origin, number>, sinceMs: number, nowMs: number): Promise<void> {
-    return this.#call({ type: "remember", heardMs, sinceMs, nowMs });
+  remember(
+    heardMs: ReadonlyMap<Origin, number>,
+    sinceMs: number,
+    nowMs: number,
+    stoppedMs: number,
+  ): Promise<void> {
+    return this.#call({ type: "remember", heardMs, sinceMs, nowMs, stoppedMs });
   }
 
   close(): Promise<void> {

@@ -35,7 +35,7 @@ class Service {
       case "write":
         return file.write(call.updates, call.nowMs);
       case "remember":
-        return file.remember(call.heardMs, call.sinceMs, call.nowMs), undefined;
+        return file.remember(call), undefined;
       case "close":
         return file.close(), undefined;
     }

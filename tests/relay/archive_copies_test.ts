@@ -50,9 +50,9 @@ class World {
   readonly write = async (messages = Infinity, scope = WHOLE): Promise<void> => {
     const room = { messages, bytes: Infinity };
     const lost = this.logs.peek(SLOT)?.lost() ?? [];
-    const time = { nowMs: this.clock.nowMs(), wallMs: this.clock.nowMs() };
+    const time = { nowMs: this.clock.nowMs(), keptMs: this.clock.nowMs() };
     const { update } = this.#copies.update(SLOT, scope, room, time);
-    const [vector] = await this.#store.write([update], time.wallMs);
+    const [vector] = await this.#store.write([update], time.keptMs);
     assert.ok(vector);
     this.#copies.stands(SLOT, vector, update.outline ? lost : undefined);
   };
@@ -61,7 +61,7 @@ class World {
   async restored(): Promise<SlotLog> {
     const log = new SlotLog(SLOT, { ...OPTIONS, self: "relayNEW" });
     for await (const slot of this.#store.slots()) {
-      assert.equal(log.merge(restore(slot, this.clock.nowMs(), this.clock.nowMs()), 0), true);
+      assert.equal(log.merge(restore(slot, this.clock.nowMs(), 0), 0), true);
     }
     return log;
   }

@@ -1,5 +1,6 @@
 /** An archive that several relays write. */
 import assert from "node:assert/strict";
+import { FROM_NOWHERE } from "../../relay/protocol/log/catch_up.ts";
 import { messageId } from "../../relay/protocol/message.ts";
 import { archiving, message, outcome, pass, SLOT } from "../support/archiving.ts";
 import { ArchivePlace } from "../support/memory_archive.ts";
@@ -99,4 +100,41 @@ Deno.test("two relays fill a shared store that was emptied, each message once", 
   assert.equal(ids.length, 60);
   await a.end();
   await b.end();
+});
+
+Deno.test("after all ended, who comes back later takes what is kept for as old as who came first", async () => {
+  const { clock, place, archive, logs, end } = archiving({ isShared: true });
+  await archive.start();
+  logs.append(message(A, 1));
+  await pass(clock, 3000);
+  await end();
+  clock.advance(60 * 60_000);
+  const ages: number[] = [];
+  for (const self of [B, C]) {
+    const next = archiving({ self, place, clock, isShared: true });
+    await next.archive.start();
+    const [kept] = next.logs.peek(SLOT)?.catchUp(FROM_NOWHERE, clock.nowMs()).messages ?? [];
+    ages.push(kept?.ageMs ?? Infinity);
+    await pass(clock, 3000);
+    await next.end();
+  }
+  assert.ok(ages.every((ms) => ms < 10_000), String(ages));
+});
+
+Deno.test("a shared store that is there late has grown older since its relays began", async () => {
+  const { clock, place, archive, logs, end } = archiving({ isShared: true });
+  await archive.start();
+  logs.append(message(A, 1));
+  await pass(clock, 3000);
+  await end();
+  clock.advance(60 * 60_000);
+  place.trouble = "it is gone";
+  const next = archiving({ self: B, place, clock, isShared: true });
+  await next.archive.start();
+  await pass(clock, 60_000);
+  place.trouble = undefined;
+  await pass(clock, 1100);
+  const [kept] = next.logs.peek(SLOT)?.catchUp(FROM_NOWHERE, clock.nowMs()).messages ?? [];
+  assert.equal(Math.floor((kept?.ageMs ?? 0) / 60_000), 1);
+  await next.end();
 });

@@ -4,7 +4,6 @@ import { FROM_NOWHERE } from "../../relay/protocol/log/catch_up.ts";
 import { archiving, message, outcome, pass, SLOT } from "../support/archiving.ts";
 import { ArchivePlace } from "../support/memory_archive.ts";
 import { A, B, C } from "../support/slot_log.ts";
-import { VirtualClock } from "../support/virtual_clock.ts";
 
 Deno.test("archived is answered when the message is kept, and only then", async () => {
   const { clock, archive, place, publish, upstream, end } = archiving();
@@ -152,27 +151,50 @@ Deno.test("logs and known origins are there after a restart, as old as they were
   await next.end();
 });
 
-Deno.test("what is kept is as old as it is where another relay was there all along", async () => {
-  const { clock, archive, origins, place, logs, end } = archiving();
-  origins.hear(B, clock.nowMs());
-  await archive.start();
-  logs.append(message(A, 1));
-  await pass(clock, 200);
-  await end();
-  for (const [heard, age] of [[B, 60], [C, 0]] as const) {
-    const next = archiving({ self: "DDDDDDDD", place, clock: new VirtualClock() });
-    next.clock.advance(clock.nowMs() + 60_000);
+/** How old the only message is, in whole minutes. */
+function minutes({ logs, clock }: ReturnType<typeof archiving>): number {
+  const [kept] = logs.peek(SLOT)?.catchUp(FROM_NOWHERE, clock.nowMs()).messages ?? [];
+  assert.ok(kept);
+  return Math.floor(kept.ageMs / 60_000);
+}
+
+for (const [heard, age] of [[B, 3], [C, 0]] as const) {
+  Deno.test(`after three minutes a message is ${age} old where ${heard} is heard and ${B} was known`, async () => {
+    const { clock, archive, origins, place, logs, end } = archiving();
+    origins.hear(B, clock.nowMs());
+    await archive.start();
+    logs.append(message(A, 1));
+    await pass(clock, 200);
+    await end();
+    clock.advance(3 * 60_000);
+    const next = archiving({ self: "DDDDDDDD", place, clock });
     const starting = next.archive.start();
-    next.origins.hear(heard, next.clock.nowMs());
-    await pass(next.clock, 1200);
+    next.origins.hear(heard, clock.nowMs());
+    await pass(clock, 1200);
     await starting;
-    const nowMs = next.clock.nowMs();
-    const [kept] = next.logs.peek(SLOT)?.catchUp(FROM_NOWHERE, nowMs).messages ?? [];
-    assert.equal(Math.floor((kept?.ageMs ?? 0) / 10_000) * 10, age);
+    assert.equal(minutes(next), age);
     await next.end();
-    place.writtenMs = clock.nowMs();
-  }
-});
+  });
+}
+
+for (const isShared of [false, true]) {
+  Deno.test(`what is kept stays as old as it was when nobody ran, however often all end (${isShared ? "shared" : "own"})`, async () => {
+    const { clock, archive, place, logs, end } = archiving({ isShared });
+    await archive.start();
+    logs.append(message(A, 1));
+    await pass(clock, 2500);
+    await end();
+    for (const self of [B, C]) {
+      clock.advance(60 * 60_000);
+      const next = archiving({ self, place, clock, isShared });
+      const starting = next.archive.start();
+      await pass(clock, 5000);
+      await starting;
+      assert.equal(minutes(next), 0);
+      await next.end();
+    }
+  });
+}
 
 Deno.test("what is left is written before the end", async () => {
   const { archive, place, logs, end } = archiving();

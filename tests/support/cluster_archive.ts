@@ -9,7 +9,6 @@ import {
   ArchiveTrouble,
   type KeptSlot,
 } from "../../relay/archives/archive_store.ts";
-import type { Origin } from "../../relay/protocol/message.ts";
 import { messageId } from "../../relay/protocol/message.ts";
 import type { ProcessClock } from "./cluster_time.ts";
 import { ArchivePlace, MemoryArchive } from "./memory_archive.ts";
@@ -134,9 +133,9 @@ class SimulatedArchive implements ArchiveStore {
     );
   }
 
-  remember(heardMs: ReadonlyMap<Origin, number>, sinceMs: number, nowMs: number): Promise<void> {
+  remember(...kept: Parameters<ArchiveStore["remember"]>): Promise<void> {
     return this.#call(async (store) => {
-      await store.remember(heardMs, sinceMs, nowMs);
+      await store.remember(...kept);
       if (!this.isShared || this.#shelf.place.copies.size >= this.#listed.size) return;
       this.#listed.clear();
       throw new ArchiveTrouble("it was emptied or set back, and is filled anew");

@@ -26,6 +26,9 @@ export class ArchivePlace {
   readonly copies = new Map<number, Copy>();
   readonly heardMs = new Map<Origin, number>();
   writtenMs: number | undefined;
+  /** What the archive's clock showed: by itself where relays share it, else the wall's time less this. */
+  keptMs: number | undefined;
+  stoppedMs = 0;
   /** Why it cannot be used. */
   trouble: string | undefined;
   /** Why it cannot be written. */
@@ -52,6 +55,7 @@ export class MemoryArchive implements ArchiveStore {
   open(): Promise<Opening> {
     return this.#use(() => ({
       writtenMs: this.#place.writtenMs,
+      keptMs: this.#keptMs(),
       heardMs: new Map(this.#place.heardMs),
       ...(this.#place.risk && { risk: this.#place.risk }),
     }));
@@ -81,10 +85,17 @@ export class MemoryArchive implements ArchiveStore {
     });
   }
 
-  remember(heardMs: ReadonlyMap<Origin, number>, sinceMs: number, nowMs: number): Promise<void> {
+  remember(
+    heardMs: ReadonlyMap<Origin, number>,
+    sinceMs: number,
+    nowMs: number,
+    stoppedMs: number,
+  ): Promise<void> {
     return this.#use(() => {
       this.#checkRoom();
       this.#place.writtenMs = nowMs;
+      this.#place.keptMs = Math.max(this.#place.keptMs ?? 0, nowMs - stoppedMs);
+      this.#place.stoppedMs = stoppedMs;
       for (const [origin, ms] of heardMs) this.#place.heardMs.set(origin, ms);
       for (const [origin, ms] of this.#place.heardMs) {
         if (ms < sinceMs) this.#place.heardMs.delete(origin);
@@ -100,6 +111,11 @@ export class MemoryArchive implements ArchiveStore {
     await Promise.resolve();
     if (this.#place.trouble !== undefined) throw new ArchiveTrouble(this.#place.trouble);
     return run();
+  }
+
+  #keptMs(): number | undefined {
+    const { writtenMs, keptMs, stoppedMs } = this.#place;
+    return this.isShared || writtenMs === undefined ? keptMs : writtenMs - stoppedMs;
   }
 
   #checkRoom(): void {

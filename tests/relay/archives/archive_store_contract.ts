@@ -92,7 +92,7 @@ export function testArchiveStore(
       assert.equal(writtenMs, 5000);
       assert.deepEqual(others, []);
       assert.ok(slot);
-      const { messages, end } = restore(slot, 5000, 5000);
+      const { messages, end } = restore(slot, 5000, 0);
       assert.deepEqual(messages.map(({ message }) => message), [
         messageOf(A, 1),
         messageOf(B, 1),
@@ -185,14 +185,15 @@ export function testArchiveStore(
   });
 
   withStore("origins are remembered as long as they are asked to be", async (store, open) => {
-    await store.remember(new Map([[A, 1000], [B, 2000]]), 0, 3000);
-    await store.remember(new Map([[A, 4000], [C, 5000]]), 3000, 6000);
+    await store.remember(new Map([[A, 1000], [B, 2000]]), 0, 3000, 0);
+    await store.remember(new Map([[A, 4000], [C, 5000]]), 3000, 6000, 1500);
     await store.close();
     const again = open();
     const opening = await again.open();
     await again.close();
     assert.deepEqual(opening.heardMs, new Map([[A, 4000], [C, 5000]]));
     assert.equal(opening.writtenMs, 6000);
+    assert.equal(opening.keptMs, 4500);
   });
 
   withStore("many slots are written and read at once", async (store, open) => {

@@ -77,6 +77,17 @@ redisTest("a Redis that drops keys when it is full is a risk, and says so", asyn
   await store.close();
 });
 
+redisTest("the clock of an archive in Redis is that of the relay that is ahead", async () => {
+  await using redis = await startRedis();
+  const store = storeOf(`redis://${redis.address}`);
+  await store.open();
+  await store.remember(new Map(), 0, 9000, 1000);
+  await store.remember(new Map(), 0, 9500, 2000);
+  const { writtenMs, keptMs } = await store.open();
+  assert.deepEqual([writtenMs, keptMs], [9500, 8000]);
+  await store.close();
+});
+
 /** Two relays' stores, each with a slot of its own that is listed. */
 async function pairOf(address: string) {
   const pair = [1, 2].map((slot) => {
@@ -85,7 +96,7 @@ async function pairOf(address: string) {
       const base = new Map(seq > 1 ? [[A, seq - 1]] : []), vector = new Map([[A, seq]]);
       return store.write([{ slot, base, messages: [], vector, forgotten: [] }], 0);
     };
-    return { store, write, remember: () => store.remember(new Map(), 0, 0) };
+    return { store, write, remember: () => store.remember(new Map(), 0, 0, 0) };
   });
   for (const { store, write, remember } of pair) {
     await store.open();
@@ -126,7 +137,7 @@ redisTest(
       await assert.rejects(remember(), /it was emptied/);
       await write(1);
     }
-    await assert.rejects(late.remember(new Map(), 0, 0), /it was emptied/);
+    await assert.rejects(late.remember(new Map(), 0, 0, 0), /it was emptied/);
     for (const { store } of [one, other, { store: late }]) await store.close();
   },
 );
@@ -156,9 +167,9 @@ redisTest("a Redis that was emptied under way is noticed", async () => {
     forgotten: [],
   };
   await store.write([update], 0);
-  await store.remember(new Map(), 0, 0);
+  await store.remember(new Map(), 0, 0, 0);
   await redis.cli("flushall");
-  await assert.rejects(store.remember(new Map(), 0, 0), /it was emptied/);
-  await store.remember(new Map(), 0, 0);
+  await assert.rejects(store.remember(new Map(), 0, 0, 0), /it was emptied/);
+  await store.remember(new Map(), 0, 0, 0);
   await store.close();
 });
