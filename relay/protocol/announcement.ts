@@ -5,7 +5,7 @@
  */
 import { isName, MAX_NAME_BYTES } from "./channel.ts";
 import type { Origin } from "./message.ts";
-import { DecodeError, decoding, MAX_UINT32, WireReader, WireWriter } from "./wire.ts";
+import { DecodeError, decoding, MAX_GROUP, MAX_UINT32, WireReader, WireWriter } from "./wire.ts";
 
 /** Multicast, alone in its payload. */
 export interface Announcement {
@@ -40,7 +40,6 @@ export interface Announcement {
   readonly leaving: boolean;
 }
 
-const MAX_GROUP = 0xffff;
 const MAX_PORT = 0xffff;
 
 /** Entries of each of its lists at most. */
@@ -101,56 +100,23 @@ class AnnouncementDraft {
   readonly #hears: Origin[] = [];
 
   read(tag: number, reader: WireReader): void {
-    switch (tag) {
-      case 1:
-        this.#origin = reader.origin();
-        break;
-      case 2:
-        this.#names.node = reader.text(MAX_NAME_BYTES);
-        break;
-      case 3:
-        this.#names.region = reader.text(MAX_NAME_BYTES);
-        break;
-      case 4:
-        this.#names.host = reader.text(MAX_NAME_BYTES);
-        break;
-      case 5:
-        this.#numbers.port = reader.uint(MAX_PORT);
-        break;
-      case 6:
-        reader.uints(MAX_GROUP, this.#groups);
-        break;
-      case 7:
-        this.#numbers.tableEpoch = reader.uint(Number.MAX_SAFE_INTEGER);
-        break;
-      case 8:
-        this.#flags.solicit = reader.uint(1) === 1;
-        break;
-      case 9:
-        this.#hears.push(reader.origin());
-        break;
-      case 10:
-        reader.uints(MAX_GROUP, this.#holds);
-        break;
-      case 11:
-        reader.uints(MAX_GROUP, this.#ready);
-        break;
-      case 12:
-        this.#numbers.tableHash = reader.uint(MAX_UINT32);
-        break;
-      case 13:
-        this.#numbers.load = reader.uint(Number.MAX_SAFE_INTEGER);
-        break;
-      case 14:
-        this.#flags.leaving = reader.uint(1) === 1;
-        break;
-      case 15:
-        this.#numbers.version = reader.uint(MAX_UINT32);
-        break;
-      case 16:
-        this.#numbers.timeMs = reader.uint(Number.MAX_SAFE_INTEGER);
-        break;
-    }
+    const names = this.#names, numbers = this.#numbers, flags = this.#flags;
+    if (tag === 1) this.#origin = reader.origin();
+    else if (tag === 2) names.node = reader.text(MAX_NAME_BYTES);
+    else if (tag === 3) names.region = reader.text(MAX_NAME_BYTES);
+    else if (tag === 4) names.host = reader.text(MAX_NAME_BYTES);
+    else if (tag === 5) numbers.port = reader.uint(MAX_PORT);
+    else if (tag === 6) reader.uints(MAX_GROUP, this.#groups);
+    else if (tag === 7) numbers.tableEpoch = reader.uint(Number.MAX_SAFE_INTEGER);
+    else if (tag === 8) flags.solicit = reader.uint(1) === 1;
+    else if (tag === 9) this.#hears.push(reader.origin());
+    else if (tag === 10) reader.uints(MAX_GROUP, this.#holds);
+    else if (tag === 11) reader.uints(MAX_GROUP, this.#ready);
+    else if (tag === 12) numbers.tableHash = reader.uint(MAX_UINT32);
+    else if (tag === 13) numbers.load = reader.uint(Number.MAX_SAFE_INTEGER);
+    else if (tag === 14) flags.leaving = reader.uint(1) === 1;
+    else if (tag === 15) numbers.version = reader.uint(MAX_UINT32);
+    else if (tag === 16) numbers.timeMs = reader.uint(Number.MAX_SAFE_INTEGER);
   }
 
   finish(): Announcement {

@@ -33,10 +33,8 @@ import { type Origin, parseMessageId, type Seq } from "./message.ts";
 import { add } from "./parts.ts";
 import { SLOT_COUNT, slotOf } from "./slot.ts";
 import type { AckLevel, Draft } from "./upstream.ts";
-import { DecodeError, MAX_UINT32, type WireReader } from "./wire.ts";
+import { DecodeError, MAX_GROUP, MAX_UINT32, type WireReader } from "./wire.ts";
 
-/** The largest number of a group. */
-export const MAX_GROUP = 0xffff;
 const MAX_KEY_ID = 127;
 /** HMAC-SHA-256. */
 const MAC_BYTES = 32;

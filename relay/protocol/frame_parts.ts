@@ -4,13 +4,13 @@
  * @module
  */
 import { checkBeyond, readEntry, readRange } from "./catch_up_parts.ts";
-import { MAX_GROUP, readId } from "./frame_bodies.ts";
+import { readId } from "./frame_bodies.ts";
 import type { DigestEntry, DigestFrame, Pull, Push } from "./frames.ts";
 import type { AgedMessage, Standing } from "./log/catch_up.ts";
 import type { Origin, Range, Seq } from "./message.ts";
 import { add, append, type Part } from "./parts.ts";
 import { SLOT_COUNT } from "./slot.ts";
-import { DecodeError, type WireReader } from "./wire.ts";
+import { DecodeError, MAX_GROUP, type WireReader } from "./wire.ts";
 
 /** A Pull, or parts of one. */
 export class PullDraft implements Part<Pull> {

@@ -28,6 +28,9 @@ export function decoding<T>(what: string, decode: () => T): T {
 /** The largest number of a `uint32` field. */
 export const MAX_UINT32 = 0xffffffff;
 
+/** The largest number of a group: a table of slots and groups has two bytes for each. */
+export const MAX_GROUP = 0xffff;
+
 const VARINT = 0;
 const LENGTH_DELIMITED = 2;
 
