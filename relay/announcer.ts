@@ -12,8 +12,8 @@ import {
   type Peer,
   type ProbeResult,
   type Self,
-  type Unreachable,
 } from "./machines/membership.ts";
+import type { Unreachable } from "./machines/missing.ts";
 import type { Oddity } from "./machines/oddities.ts";
 import { type Announcement, encodeAnnouncement } from "./protocol/announcement.ts";
 import { SESSION_VERSION } from "./protocol/frames.ts";

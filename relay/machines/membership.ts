@@ -12,8 +12,6 @@ import { Missing, type Unreachable } from "./missing.ts";
 import { Names } from "./names.ts";
 import { Oddities, type Oddity } from "./oddities.ts";
 
-export type { Unreachable } from "./missing.ts";
-
 /** Timers of the view, in milliseconds. */
 export interface MembershipTimers extends AnnouncingTimers {
   /** Silence after which a peer is asked whether it lives. */

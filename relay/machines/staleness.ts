@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Unreachable } from "./membership.ts";
+import type { Unreachable } from "./missing.ts";
 
 /** How long nobody needs to be told: with what it takes to notice, it keeps silence under 5 s. */
 const STALE_MS = 3000;
