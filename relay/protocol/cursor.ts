@@ -14,7 +14,8 @@
  *
  * A cursor of many slots and many origins does not fit: positions are left out then, and whose they were is said, by 8
  * characters an origin instead of 1 or 2 for each slot. Who resumes from such a cursor gets nothing of these origins that is
- * there already, where something is a gap first, and what comes from then on: too little and a word, but nothing twice.
+ * there already, where something is a gap first, and what comes from then on: too little and a word, but nothing twice; unless
+ * it had elsewhere what no relay in view has, and what comes back with its relay.
  *
  * @module
  */
