@@ -71,7 +71,7 @@ export class Publisher {
     this.#followed.viewChanged();
   }
 
-  /** Publishes under this relay's origin; see {@link Upstream.publish}. */
+  /** Publishes under this relay's origin; see `Upstream.publish`. */
   async publish(draft: Draft): Promise<Published> {
     const ack = this.levelOf(draft.ack), held = Promise.withResolvers<Message>();
     const placing = this.place(draft, ack, held);
@@ -80,7 +80,7 @@ export class Publisher {
     return answerTo(await held.promise, ack);
   }
 
-  /** Publishes several; see {@link Upstream.publishAll}. */
+  /** Publishes several; see `Upstream.publishAll`. */
   publishAll(drafts: readonly Draft[]): Promise<readonly Outcome[]> {
     const outcomes = new Outcomes(drafts.length), isAlone = this.#options.isAlone();
     const moment = this.#moment();

@@ -97,7 +97,7 @@ export class Source {
     return plus(this.#window.lead, 1);
   }
 
-  /** See {@link PgmSession.send}. */
+  /** See `PgmSession.send`. */
   send(payload: Uint8Array, urgency: Urgency, nowMs: number): number {
     const bytes = payload.length + WAITING_BYTES;
     if (this.#queueBytes + bytes > this.#options.queueBytes) {
