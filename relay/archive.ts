@@ -25,7 +25,8 @@ import {
 } from "./protocol/upstream.ts";
 import type { RelayLog } from "./options.ts";
 
-export interface ArchiveOptions extends Omit<ArchiveWriterOptions, "copies" | "waiters" | "keptMs"> {
+export interface ArchiveOptions
+  extends Omit<ArchiveWriterOptions, "copies" | "waiters" | "keptMs"> {
   /** Whether this relay is the first ready custodian of a slot. */
   readonly leads: (slot: number) => boolean;
   /** Has this relay hear all messages of some slots. */
