@@ -84,9 +84,8 @@ function growth({ growth }: ClusterFigures): string[] {
     ...growth.map((row) => {
       const { relays, ack, per_s, user_cpu_us, sent_packets, received_packets } = row;
       const first = growth.find((other) => other.per_s === per_s && other.ack === ack);
-      const rate = per_s === null ? "as fast as it goes" : `${per_s} a second`;
       return line(
-        `${ack}, ${rate}, ${relays} more`,
+        `${ack}, ${per_s} a second, ${relays} more`,
         cell(user_cpu_us, 0),
         cell(sent_packets, 2),
         cell(received_packets, 2),
@@ -96,14 +95,12 @@ function growth({ growth }: ClusterFigures): string[] {
   ];
 }
 
-/** By how much CPU and packets have grown; at an even rate with a verdict, for who goes as fast as it goes is held by others. */
+/** By how much CPU and packets have grown. */
 function grown(row: Growth, first: Growth): string[] {
   const packets = ({ sent_packets, received_packets }: Growth) =>
     (sent_packets ?? NaN) + (received_packets ?? NaN);
-  const told = (name: string, ratio: number) => {
-    const met = row.per_s === null ? "" : ` ${verdict(ratio < GROWTH_AIM)}`;
-    return `  ${name} ${ratio.toFixed(2)} ×${met}`;
-  };
+  const told = (name: string, ratio: number) =>
+    `  ${name} ${ratio.toFixed(2)} × ${verdict(ratio < GROWTH_AIM)}`;
   const cpu = told("CPU", row.user_cpu_us / first.user_cpu_us);
   return row.sent_packets === null ? [cpu] : [cpu, told("packets", packets(row) / packets(first))];
 }
