@@ -27,11 +27,11 @@ export class Publisher {
     return new Publisher(connection, head);
   }
 
-  /** Posts ASCII text. @throws {Error} if the answer is not 200. */
+  /** Posts ASCII text. @throws {Error} if the answer is not 200, or refuses an item of a batch. */
   async post(body: string): Promise<void> {
     await this.#write(encoder.encode(`${this.#head}${body.length}\r\n\r\n${body}`));
     const answer = await this.#answer();
-    if (!answer.startsWith("HTTP/1.1 200 ")) throw new Error(answer);
+    if (!answer.startsWith("HTTP/1.1 200 ") || answer.includes('"error"')) throw new Error(answer);
   }
 
   close(): void {
