@@ -9,6 +9,7 @@ import { decodeMessage } from "../protocol/codec.ts";
 import { FrameReader } from "../protocol/frame_reader.ts";
 import { encodeFrame } from "../protocol/frame_writer.ts";
 import type { AgedMessage, CatchUp } from "../protocol/log/catch_up.ts";
+import { RangeSets } from "../protocol/log/range_set.ts";
 import type { Message, Origin, Range, Seq, Vector } from "../protocol/message.ts";
 import { covers, mergeVectors, NOWHERE, raise } from "../protocol/vector.ts";
 import { DecodeError } from "../protocol/wire.ts";
@@ -56,8 +57,8 @@ export function lostOf(kept: Pick<KeptSlot, "slot" | "outline">): readonly Range
 }
 
 /**
- * The floors of the outline, raised over what is missing beyond it: nobody knows any more whose it was, so everybody is told
- * of a gap.
+ * The floors of the outline, raised over what is missing and above all of them: nobody knows any more whose it was, so
+ * everybody is told of a gap. It was never written, or it was dropped by a relay whose outline another's has replaced.
  */
 function explain(
   outline: CatchUp | undefined,
@@ -66,14 +67,16 @@ function explain(
 ): ReadonlyMap<string, Vector> {
   const missing = new Map<Origin, Seq>();
   const present = Map.groupBy(messages, ({ message }) => message.origin);
+  const floors = new Map([...outline?.floors ?? []].map(([name, floor]) => [name, new Map(floor)]));
+  const lost = new RangeSets();
+  for (const { origin, from, to } of outline?.lost ?? []) lost.add(origin, from, to);
   for (const [origin, last] of end) {
     const seqs = new Set(present.get(origin)?.map(({ message }) => message.seq));
-    const explained = outline?.end.get(origin) ?? 0;
+    const dropped = Math.max(0, ...[...floors.values()].map((floor) => floor.get(origin) ?? 0));
     let seq = last;
-    while (seq > explained && seqs.has(seq)) seq--;
-    if (seq > explained) missing.set(origin, seq);
+    while (seq > dropped && (seqs.has(seq) || lost.of(origin)?.has(seq))) seq--;
+    if (seq > dropped) missing.set(origin, seq);
   }
-  const floors = new Map([...outline?.floors ?? []].map(([name, floor]) => [name, new Map(floor)]));
   if (missing.size === 0) return floors;
   if (!floors.has("")) floors.set("", new Map());
   for (const floor of floors.values()) raise(floor, missing);

@@ -153,7 +153,7 @@ export function testArchiveStore(
   });
 
   withStore("an outline takes the place of the one before, and is kept", async (store, open) => {
-    const floors = new Map([["a", new Map([[B, 7]])]]);
+    const floors = new Map([["a", new Map([[B, 9]])]]);
     await store.write([update([], { outline: outline(new Map()), vector: new Map([[B, 9]]) })], 0);
     await store.write([update([], { outline: outline(floors, new Map([[B, 9]])) })], 0);
     await store.close();

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { restore } from "../../../relay/archives/outline.ts";
+import { encodeOutline, restore } from "../../../relay/archives/outline.ts";
 import { encodeMessage } from "../../../relay/protocol/codec.ts";
 import type { Message } from "../../../relay/protocol/message.ts";
 import { slotOf } from "../../../relay/protocol/slot.ts";
@@ -24,4 +24,15 @@ Deno.test("what was written before the message that it follows comes after it", 
   const answer = restore(kept(vector, message(B, 1, "a", [[C, 1]]), message(C, 1)), 0, 0);
   assert.ok(log.merge(answer, 0));
   assert.deepEqual([...log.messagesAbove(new Map())].map(({ message }) => message.origin), [C, B]);
+});
+
+Deno.test("what another's outline dropped, and this one does not speak of, is a gap for everybody", () => {
+  const end = new Map([[B, 4]]), floors = new Map([["a", new Map([[B, 1]])]]);
+  const parts = { start: new Map(), beyond: [], messages: [], held: [], idleMs: new Map() };
+  const lost = [{ origin: B, from: 3, to: 3 }];
+  const outline = encodeOutline({ ...parts, slot, lost, floors, end });
+  const all = restore({ ...kept(end, message(B, 2), message(B, 4)), outline }, 0, 0);
+  assert.deepEqual(all.floors, floors);
+  const holed = restore({ ...kept(end, message(B, 4)), outline }, 0, 0);
+  assert.deepEqual(holed.floors, new Map([["a", new Map([[B, 2]])], ["", new Map([[B, 2]])]]));
 });
