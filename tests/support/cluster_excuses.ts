@@ -55,8 +55,16 @@ export class Excuses {
     );
     return losses.some(({ fromMs: lostMs }) => {
       const crashMs = this.#overBudgetMs.find((ms) => ms >= lostMs);
-      return crashMs !== undefined && !this.#isFilled(slot, lostMs, crashMs - FILL_MS);
+      if (crashMs !== undefined && !this.#isFilled(slot, lostMs, crashMs - FILL_MS)) return true;
+      return this.#isAfterAll(lostMs);
     });
+  }
+
+  /** Whether no relay may have had at `atMs` what an archive kept: all had crashed, and were not whole again. */
+  #isAfterAll(atMs: number): boolean {
+    const crashMs = this.#overBudgetMs.findLast((ms) => ms < atMs);
+    return crashMs !== undefined &&
+      !this.#ledger.wholeMs.some((ms) => crashMs < ms && ms < atMs);
   }
 
   #isFilled(slot: number, fromMs: number, toMs: number): boolean {
