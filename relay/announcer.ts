@@ -23,7 +23,7 @@ import type { RelayLog } from "./options.ts";
 /** What of an announcement the announcer does not know by itself. */
 export type Said = Pick<
   Announcement,
-  "host" | "port" | "groups" | "holds" | "ready" | "tableEpoch" | "tableHash" | "load"
+  "host" | "port" | "groups" | "holds" | "ready" | "kept" | "tableEpoch" | "tableHash" | "load"
 >;
 
 export interface AnnouncerOptions {

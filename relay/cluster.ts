@@ -13,7 +13,6 @@ import { Exchanges } from "./exchanges.ts";
 import { Freshness } from "./freshness.ts";
 import type { Groups } from "./groups.ts";
 import type { Logs } from "./logs.ts";
-import type { CustodyView } from "./machines/custody.ts";
 import { MEMBERSHIP_TIMERS, type Peer } from "./machines/membership.ts";
 import type { Unreachable } from "./machines/missing.ts";
 import type { Sight } from "./machines/staleness.ts";
@@ -115,7 +114,7 @@ export class Cluster {
   }
 
   /** Who keeps what. */
-  get custody(): CustodyView & Pick<Custodian, "readyGroups" | "underReplicated"> {
+  get custody(): Omit<Custodian, "follow" | "gained" | "synced"> {
     return this.#custodian;
   }
 

@@ -59,6 +59,21 @@ export class Custodian implements CustodyView {
     return this.#custody.ready(group);
   }
 
+  /** Who gives a group's messages places in an order, best first. */
+  sequencers(group: Group): readonly Origin[] {
+    return this.#custody.sequencers(group);
+  }
+
+  /** Whether this relay gives them places since a moment ago, and others did before. */
+  isNew(group: Group): boolean {
+    return this.#custody.isNew(group, this.#options.clock.nowMs());
+  }
+
+  /** The groups of which this relay was one, and may become one again or waits for others to be. */
+  get keptGroups(): readonly Group[] {
+    return this.#custody.keptGroups;
+  }
+
   /** The groups of which this relay is a ready custodian. */
   get readyGroups(): readonly Group[] {
     return this.#custody.readyGroups;
@@ -77,9 +92,8 @@ export class Custodian implements CustodyView {
   /** Takes the peers in view. To be called a few times a second, from when the view has settled. */
   follow(peers: readonly Peer[]): void {
     const { clock } = this.#options;
-    // Who does not hear us would not know that we keep something.
     this.#peers = peers.filter(({ mutual }) => mutual);
-    this.#custody.handleView(this.#peers, clock.nowMs());
+    this.#custody.handleView(peers, clock.nowMs());
     this.#act();
     this.#warn(clock.nowMs());
   }
@@ -92,7 +106,7 @@ export class Custodian implements CustodyView {
 
   /** This relay has got whatever it lacked of what `origin` held at `begunMs`. */
   synced(origin: Origin, begunMs: number): void {
-    this.#custody.handleSynced(origin, begunMs);
+    this.#custody.handleSynced(origin, begunMs, this.#options.clock.nowMs());
     this.#act();
   }
 

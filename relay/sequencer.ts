@@ -32,6 +32,10 @@ export interface SequencerOptions extends KeyedPlacesOptions {
   readonly settled: Promise<void>;
   /** The ready custodians of a group now, best first; this relay may be among them. */
   readonly ready: (group: Group) => readonly Origin[];
+  /** Who gives a group's messages places now, best first: those, or who was one while none is. */
+  readonly sequencers: (group: Group) => readonly Origin[];
+  /** Whether this relay gives them places since a moment ago, and others did before. */
+  readonly isNew: (group: Group) => boolean;
   /** Has another relay sequence a draft. Rejects with what it answered, or with another error if it did not answer. */
   readonly ask: (sequencer: Origin, draft: Draft) => Promise<Published>;
 }
@@ -108,10 +112,10 @@ export class Sequencer {
     const { publisher, settled, self } = this.#options;
     await settled;
     const leveled = { ...draft, ack: publisher.levelOf(draft.ack) };
-    const custodians = await this.#awake(slotOf(draft.channel));
+    const sequencers = await this.#awake(slotOf(draft.channel));
     // Without any, at most this relay could know better.
-    if (custodians.length === 0 || custodians[0] === self) return this.#sequence(leveled);
-    return this.#ask(custodians, leveled);
+    if (sequencers.length === 0 || sequencers[0] === self) return this.#sequence(leveled);
+    return this.#ask(sequencers, leveled);
   }
 
   /**
@@ -119,9 +123,9 @@ export class Sequencer {
    * to act in its place, and each would look for what the other has not done yet.
    */
   #sequencers(slot: number): readonly Origin[] {
-    const { table, ready, self, stoodStill } = this.#options;
-    const custodians = ready(table.groupOf(slot));
-    return stoodStill() ? custodians.filter((origin) => origin !== self) : custodians;
+    const { table, sequencers, self, stoodStill } = this.#options;
+    const all = sequencers(table.groupOf(slot));
+    return stoodStill() ? all.filter((origin) => origin !== self) : all;
   }
 
   /** The same, once there is one or this relay may act again. */
@@ -176,14 +180,14 @@ export class Sequencer {
   }
 
   /**
-   * Whether another relay sequences this slot, or did: of a slot that was just moved here, and where the first custodian does
-   * not seem to act, what it did may not have come here yet.
+   * Whether another relay sequences this slot, or did: of a slot that was just moved here, of a group that this relay has just
+   * taken over, and where the first custodian does not seem to act, what it did may not have come here yet.
    */
   #isSuccessor(slot: number): boolean {
-    const { table, ready, self } = this.#options;
-    const [first] = ready(table.groupOf(slot));
+    const { table, sequencers, isNew, self } = this.#options, group = table.groupOf(slot);
+    const [first] = sequencers(group);
     const isAnother = first !== undefined && first !== self;
-    return isAnother || table.groupsOf(slot).length > 1;
+    return isAnother || isNew(group) || table.groupsOf(slot).length > 1;
   }
 
   /** Gives a draft its place as the one relay that does; one with a key gets it before `untilMs` or not at all. */

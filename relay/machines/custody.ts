@@ -5,6 +5,7 @@
  * @module
  */
 import type { Origin } from "../protocol/message.ts";
+import { asReady, type Duty, isUnsynced, type Keeper, wasReady } from "./duty.ts";
 import { rank } from "./rendezvous.ts";
 
 /** How many relays keep a group. */
@@ -19,15 +20,8 @@ const TELL_MS = 10_000;
 /** Looking whether others cover a group goes through all its slots: not more often than this. */
 const LOOK_MS = 1000;
 
-/** What of a relay matters here: one that hears us and that we hear, or ourselves. */
-export interface Keeper {
-  readonly origin: Origin;
-  readonly node: string;
-  /** The groups of which it says it is a ready custodian. */
-  readonly ready: readonly number[];
-  /** The groups of which it says it has something. */
-  readonly holds: readonly number[];
-}
+/** So long after one relay became ready others may be asked to give places as before: by then all have heard of it, twice. */
+const NEW_MS = 1500;
 
 /** Who keeps what, in this relay's view. */
 export interface CustodyView {
@@ -43,7 +37,7 @@ export type CustodyOutput =
   | { readonly type: "acquire"; readonly group: number }
   /** It need not be heard for custody any longer. */
   | { readonly type: "release"; readonly group: number }
-  /** {@link Custody.readyGroups} has changed: the others should hear of it. */
+  /** {@link Custody.readyGroups} or {@link Custody.keptGroups} has changed: the others should hear of it. */
   | { readonly type: "changed" };
 
 export interface CustodyOptions {
@@ -54,23 +48,13 @@ export interface CustodyOptions {
   readonly covers: (origin: Origin, group: number) => boolean;
 }
 
-/** `entering`: not heard yet. `syncing`: heard, but not all is fetched. `retiring`: kept until others keep it. */
-type Duty =
-  | { readonly state: "entering" | "ready" }
-  | {
-    readonly state: "syncing";
-    readonly sinceMs: number;
-    readonly synced: Set<Origin>;
-    /** Also with relays that do not say that they hold something of it. */
-    readonly everybody: boolean;
-  }
-  | { readonly state: "retiring"; readonly sinceMs: number; readonly heard: boolean };
-
 /** One relay's custody of all groups. Feed it with the view, with what was heard and synced, and with time. */
 export class Custody implements CustodyView {
   readonly #options: CustodyOptions;
   readonly #duties = new Map<number, Duty>();
   readonly #outputs: CustodyOutput[] = [];
+  #inView: readonly Keeper[] = [];
+  /** Those of them that hear us. */
   #peers: readonly Keeper[] = [];
   #members = "";
   #lookAtMs = -Infinity;
@@ -91,6 +75,31 @@ export class Custody implements CustodyView {
         ? this.#duties.get(group)?.state === "ready"
         : this.#peers.some((peer) => peer.origin === origin && peer.ready.includes(group))
     );
+  }
+
+  /**
+   * Who gives a group's messages places in an order, best first: the ready custodians. Where none is ready, those that were:
+   * a relay that joins becomes a custodian before it has anything. Where nobody is left of these, whoever is heard to say so,
+   * and may not hear us.
+   */
+  sequencers(group: number): readonly Origin[] {
+    const ready = this.ready(group);
+    if (ready.length > 0) return ready;
+    const duty = this.#duties.get(group), own = duty && wasReady(duty) ? [this.#options.self] : [];
+    const others = this.#othersWithAll(group);
+    const near = [...own, ...others.filter(({ mutual }) => mutual)];
+    return rank(group, near.length > 0 ? near : others).map(({ origin }) => origin);
+  }
+
+  /** Whether this relay became ready a moment ago, and others gave places before: what they gave one may not have come yet. */
+  isNew(group: number, nowMs: number): boolean {
+    const duty = this.#duties.get(group);
+    return duty?.state === "ready" && nowMs < duty.newUntilMs;
+  }
+
+  /** The groups of which this relay was a ready custodian, and may become one again or waits for others to be. */
+  get keptGroups(): readonly number[] {
+    return this.#groupsIn(wasReady);
   }
 
   /** The groups of which this relay is a ready custodian, ascending. */
@@ -118,8 +127,10 @@ export class Custody implements CustodyView {
 
   /** The view, now. To be called for the first time once it has settled: before, nobody in view does not mean alone. */
   handleView(peers: readonly Keeper[], nowMs: number): void {
-    this.#peers = peers;
-    const members = peers.map(({ origin, node }) => origin + node).sort().join("\n");
+    this.#inView = peers;
+    // Who does not hear us would not know that we keep something.
+    this.#peers = peers.filter(({ mutual }) => mutual);
+    const members = this.#peers.map(({ origin, node }) => origin + node).sort().join("\n");
     if (members !== this.#members || this.#custodians.length === 0) {
       this.#members = members;
       this.#assign(nowMs);
@@ -133,32 +144,32 @@ export class Custody implements CustodyView {
     if (duty?.state === "retiring") this.#duties.set(group, { ...duty, heard: true });
     if (duty?.state !== "entering") return;
     this.#sync(group, nowMs);
-    this.#settle();
+    this.#settle(nowMs);
   }
 
   /** Slots have been moved to these groups: who is ready for one lacks them, and others do not say yet that they hold some. */
   handleGained(groups: Iterable<number>, nowMs: number): void {
     for (const group of groups) {
-      const state = this.#duties.get(group)?.state;
-      if (state !== "ready" && state !== "syncing") continue;
+      const duty = this.#duties.get(group);
+      if (duty?.state !== "ready" && duty?.state !== "syncing") continue;
       this.#sync(group, nowMs, true);
-      if (state === "ready") this.#outputs.push({ type: "changed" });
+      if (duty.state === "ready") this.#outputs.push({ type: "changed" });
     }
-    this.#settle();
+    this.#settle(nowMs);
   }
 
   /** This relay has got whatever it lacked of what `origin` held at `begunMs` or later. */
-  handleSynced(origin: Origin, begunMs: number): void {
+  handleSynced(origin: Origin, begunMs: number, nowMs: number): void {
     for (const duty of this.#duties.values()) {
       if (duty.state === "syncing" && duty.sinceMs <= begunMs) duty.synced.add(origin);
     }
-    this.#settle();
+    this.#settle(nowMs);
   }
 
   /** Time has passed, or what others cover has changed. Due a few times a second. */
   handleTimeout(nowMs: number): void {
     this.#relax(nowMs);
-    this.#settle();
+    this.#settle(nowMs);
     const due = [...this.#duties].filter(([, duty]) =>
       duty.state === "retiring" && nowMs - duty.sinceMs >= RETIRE_MS
     );
@@ -166,8 +177,10 @@ export class Custody implements CustodyView {
     this.#lookAtMs = nowMs + LOOK_MS;
     for (const [group] of due) {
       if (!this.#isKeptByOthers(group)) continue;
+      const duty = this.#duties.get(group);
       this.#duties.delete(group);
       this.#outputs.push({ type: "release", group });
+      if (duty && wasReady(duty)) this.#outputs.push({ type: "changed" });
     }
   }
 
@@ -206,14 +219,15 @@ export class Custody implements CustodyView {
   }
 
   #sync(group: number, sinceMs: number, everybody = false): void {
-    this.#duties.set(group, { state: "syncing", sinceMs, synced: new Set(), everybody });
+    const duty = this.#duties.get(group), was = duty && asReady(duty);
+    this.#duties.set(group, { state: "syncing", sinceMs, synced: new Set(), everybody, was });
   }
 
   #retire(group: number, nowMs: number): void {
     const duty = this.#duties.get(group);
     if (duty === undefined || duty.state === "retiring") return;
     const heard = duty.state !== "entering";
-    this.#duties.set(group, { state: "retiring", sinceMs: nowMs, heard });
+    this.#duties.set(group, { state: "retiring", sinceMs: nowMs, heard, was: asReady(duty) });
     if (duty.state === "ready") this.#outputs.push({ type: "changed" });
   }
 
@@ -225,13 +239,19 @@ export class Custody implements CustodyView {
     }
   }
 
-  #settle(): void {
+  #settle(nowMs: number): void {
     for (const [group, duty] of this.#duties) {
       if (duty.state !== "syncing") continue;
       if (this.#peers.some((peer) => isUnsynced(duty, group, peer))) continue;
-      this.#duties.set(group, { state: "ready" });
+      const isFirst = this.#othersWithAll(group).length === 0;
+      const newUntilMs = duty.was?.newUntilMs ?? (isFirst ? -Infinity : nowMs + NEW_MS);
+      this.#duties.set(group, { state: "ready", newUntilMs });
       this.#outputs.push({ type: "changed" });
     }
+  }
+
+  #othersWithAll(group: number): readonly Keeper[] {
+    return this.#inView.filter(({ ready, kept }) => ready.includes(group) || kept.includes(group));
   }
 
   /** One alone would be too few: a crash may follow at once (model counter-example 10). */
@@ -240,9 +260,4 @@ export class Custody implements CustodyView {
     return ready.length >= CUSTODIANS &&
       ready.every((origin) => this.#options.covers(origin, group));
   }
-}
-
-function isUnsynced(duty: Duty, group: number, { origin, holds }: Keeper): boolean {
-  return duty.state === "syncing" && (duty.everybody || holds.includes(group)) &&
-    !duty.synced.has(origin);
 }

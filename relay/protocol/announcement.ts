@@ -24,6 +24,8 @@ export interface Announcement {
   readonly holds: readonly number[];
   /** Groups of which it is a ready custodian. */
   readonly ready: readonly number[];
+  /** Groups of which it was one, and may become one again or waits for others to be. */
+  readonly kept: readonly number[];
   /** Whom it hears by multicast. */
   readonly hears: readonly Origin[];
   /** Of its table of slots and groups. */
@@ -64,11 +66,12 @@ export function encodeAnnouncement(announcement: Announcement): Uint8Array<Array
   if (announcement.leaving) writer.writeBooleanField(14, true);
   writer.writeVarintField(15, announcement.version);
   writer.writeVarintField(16, announcement.timeMs);
+  writer.writePackedVarint(17, [...announcement.kept]);
   return writer.bytes();
 }
 
 const VALUES = ["version", "node", "region", "host", "port", "tableEpoch", "tableHash"] as const;
-const LISTS = ["groups", "holds", "ready", "hears"] as const;
+const LISTS = ["groups", "holds", "ready", "kept", "hears"] as const;
 
 /** Whether two announcements say the same of a relay, but for what changes all the time: its load and time of day. */
 export function saySame(one: Announcement, other: Announcement): boolean {
@@ -97,6 +100,7 @@ class AnnouncementDraft {
   readonly #groups: number[] = [];
   readonly #holds: number[] = [];
   readonly #ready: number[] = [];
+  readonly #kept: number[] = [];
   readonly #hears: Origin[] = [];
 
   read(tag: number, reader: WireReader): void {
@@ -117,6 +121,7 @@ class AnnouncementDraft {
     else if (tag === 14) flags.leaving = reader.uint(1) === 1;
     else if (tag === 15) numbers.version = reader.uint(MAX_UINT32);
     else if (tag === 16) numbers.timeMs = reader.uint(Number.MAX_SAFE_INTEGER);
+    else if (tag === 17) reader.uints(MAX_GROUP, this.#kept);
   }
 
   finish(): Announcement {
@@ -130,6 +135,7 @@ class AnnouncementDraft {
       groups: this.#groups,
       holds: this.#holds,
       ready: this.#ready,
+      kept: this.#kept,
       hears: this.#hears,
     };
     for (const list of Object.values(lists)) {

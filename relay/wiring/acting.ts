@@ -67,6 +67,8 @@ export function acting(
     self: origin,
     settled: announcer.settled,
     ready: (group) => cluster.custody.ready(group),
+    sequencers: (group) => cluster.custody.sequencers(group),
+    isNew: (group) => cluster.custody.isNew(group),
     stoodStill: () => cluster.stoodStill,
     pull: (slot) => sync.slot(slot),
     ask: async (origin, draft) => await peers.publish(inView(parts, origin), draft),

@@ -110,6 +110,7 @@ function newAnnouncer(
         tableEpoch: table.epoch,
         holds: cluster.exchanges.heldGroups,
         ready: cluster.custody.readyGroups,
+        kept: cluster.custody.keptGroups,
         tableHash: table.hash,
         load: load.of(publisher.published, clock.nowMs()),
       };

@@ -17,6 +17,7 @@ export function announcement(origin: string, more: Partial<Announcement> = {}): 
     groups: [],
     holds: [],
     ready: [],
+    kept: [],
     hears: [],
     tableEpoch: 0,
     tableHash: 0,

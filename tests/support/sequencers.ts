@@ -99,6 +99,8 @@ export class World {
       ...{ clock, self, table, logs, publisher, replication },
       settled: Promise.resolve(),
       ready: () => this.views.get(self) ?? this.ready,
+      sequencers: () => this.views.get(self) ?? this.ready,
+      isNew: () => false,
       stoodStill: () => this.asleep.has(self),
       pull: async (slot) => {
         const pullMs = this.pullMs.get(self);

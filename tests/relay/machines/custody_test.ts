@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { Custody, type CustodyOutput, type Keeper } from "../../../relay/machines/custody.ts";
+import { Custody, type CustodyOutput } from "../../../relay/machines/custody.ts";
+import type { Keeper } from "../../../relay/machines/duty.ts";
 
 const GROUPS = 8;
 
@@ -15,7 +16,7 @@ function setUp(node = "a", covers: (origin: string, group: number) => boolean = 
 }
 
 function peer(node: string, more: Partial<Keeper> = {}): Keeper {
-  return { origin: node, node, ready: [], holds: [], ...more };
+  return { origin: node, node, mutual: true, ready: [], kept: [], holds: [], ...more };
 }
 
 const all = Array.from({ length: GROUPS }, (_, i) => i + 1);
@@ -58,13 +59,13 @@ Deno.test("a custodian is ready once it has synced with every peer that holds so
   custody.handleView(peers.slice(0, 1), 0);
   for (const group of all) custody.handleHeard(group, 10);
   assert.deepEqual([custody.unreadyGroups, custody.unsynced], [[1], ["b"]]);
-  custody.handleSynced("b", 9);
+  custody.handleSynced("b", 9, 9);
   assert.deepEqual(
     custody.unsynced,
     ["b"],
     "what was begun before it heard the group does not count",
   );
-  custody.handleSynced("b", 10);
+  custody.handleSynced("b", 10, 10);
   assert.deepEqual([custody.readyGroups, custody.unsynced], [all, []]);
 });
 
@@ -125,7 +126,7 @@ Deno.test("a retiring custodian that is one again syncs anew before it is ready"
   custody.handleView(peers.slice(0, 1), 5000);
   assert.deepEqual(custody.unsynced, ["b"]);
   assert.deepEqual(groups(outputs(), "acquire"), [], "it has kept hearing them");
-  custody.handleSynced("b", 5000);
+  custody.handleSynced("b", 5000, 5000);
   assert.deepEqual(custody.readyGroups, all);
 });
 
@@ -149,9 +150,9 @@ Deno.test("a group that gets slots of others is ready again when every peer has 
   custody.handleGained([2], 100);
   assert.deepEqual([custody.unreadyGroups, custody.unsynced], [[2], ["b"]]);
   assert.deepEqual(outputs(), [{ type: "changed" }]);
-  custody.handleSynced("b", 99);
+  custody.handleSynced("b", 99, 99);
   assert.deepEqual(custody.unsynced, ["b"]);
-  custody.handleSynced("b", 100);
+  custody.handleSynced("b", 100, 100);
   assert.deepEqual([custody.readyGroups, outputs()], [all, [{ type: "changed" }]]);
 });
 
@@ -160,11 +161,57 @@ Deno.test("a peer that never answers holds up a move for 10 s, or as long as it 
     const { custody } = setUp(), view = [peer("b", { holds })];
     custody.handleView(view, 0);
     for (const group of all) custody.handleHeard(group, 0);
-    custody.handleSynced("b", 0);
+    custody.handleSynced("b", 0, 0);
     custody.handleGained([2], 100);
     custody.handleView(view, 10_099);
     assert.deepEqual(custody.unreadyGroups, [2]);
     custody.handleView(view, 10_100);
     assert.deepEqual(custody.unreadyGroups, holds);
   }
+});
+
+Deno.test("who was ready gives places until a custodian is, which then looks for a while for what others gave one", () => {
+  const { custody, given, peers } = retiring(() => true, []);
+  const group = given[0] ?? 0, [first = ""] = custody.custodians(group);
+  assert.deepEqual([custody.ready(group), custody.sequencers(group)], [[], ["a"]]);
+  assert.deepEqual(custody.keptGroups, given);
+  const ready = (node: string) => node === first ? [group] : [];
+  custody.handleView(peers.map((keeper) => ({ ...keeper, ready: ready(keeper.node) })), 1);
+  assert.deepEqual(custody.sequencers(group), [first]);
+
+  const { custody: other } = setUp(first);
+  const nodes = ["a", "b", "c", "d"].filter((node) => node !== first);
+  other.handleView(nodes.map((node) => peer(node, { kept: node === "a" ? [group] : [] })), 0);
+  assert.deepEqual(other.sequencers(group), ["a"]);
+  other.handleHeard(group, 10);
+  assert.deepEqual([other.sequencers(group), other.isNew(group, 1509)], [[first], true]);
+  assert.equal(other.isNew(group, 1510), false);
+});
+
+Deno.test("where nobody gave places before, there is nothing to look for", () => {
+  const { custody } = setUp();
+  custody.handleView([peer("b")], 0);
+  custody.handleHeard(1, 10);
+  assert.deepEqual([custody.sequencers(1), custody.isNew(1, 10)], [["a"], false]);
+});
+
+Deno.test("a peer that does not hear us is no custodian, but gives places where nobody else does", () => {
+  const { custody } = setUp();
+  const view = [peer("b", { mutual: false, ready: [1, 2] })];
+  custody.handleView(view, 0);
+  custody.handleHeard(2, 0);
+  assert.deepEqual([custody.custodians(1), custody.sequencers(1)], [["a"], ["b"]]);
+  assert.deepEqual(custody.sequencers(2), ["a"]);
+  custody.handleView([...view, peer("c", { kept: [1] })], 1);
+  assert.deepEqual(custody.sequencers(1), ["c"]);
+});
+
+Deno.test("a custodian that has to look for slots that were moved to it gives places meanwhile", () => {
+  const { custody } = setUp();
+  custody.handleView([peer("b")], 0);
+  custody.handleHeard(2, 0);
+  custody.handleGained([2], 100);
+  assert.deepEqual([custody.ready(2), custody.sequencers(2)], [[], ["a"]]);
+  custody.handleSynced("b", 100, 100);
+  assert.deepEqual([custody.ready(2), custody.isNew(2, 100)], [["a"], false]);
 });

@@ -20,7 +20,7 @@ Deno.test("an announcement is heard as news if it says what was not known, whate
   assert.deepEqual([heard(), heard(), heard({ timeMs: 1, load: 2 })], [true, false, false]);
   const changes: Partial<Announcement>[] = [
     { hears: ["self____"] },
-    ...[{ ready: [1] }, { holds: [2] }, { groups: [3] }],
+    ...[{ ready: [1] }, { kept: [1] }, { holds: [2] }, { groups: [3] }],
     ...[{ tableEpoch: 4 }, { tableHash: 5 }, { port: 6 }, { host: "10.0.0.7" }],
   ];
   for (const change of changes) {

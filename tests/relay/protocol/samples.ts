@@ -135,6 +135,7 @@ export function randomAnnouncement(random: Random): Announcement {
     groups: some(random, 32, () => int(random, 33)),
     holds: some(random, 32, () => int(random, 33)),
     ready: some(random, 32, () => int(random, 33)),
+    kept: some(random, 32, () => int(random, 33)),
     hears: some(random, 5, () => randomOrigin(random)),
     tableEpoch: randomNumber(random),
     tableHash: int(random, MAX_UINT32),
