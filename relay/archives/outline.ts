@@ -68,14 +68,16 @@ function explain(
   const missing = new Map<Origin, Seq>();
   const present = Map.groupBy(messages, ({ message }) => message.origin);
   const floors = new Map([...outline?.floors ?? []].map(([name, floor]) => [name, new Map(floor)]));
+  const dropped = new Map<Origin, Seq>();
+  for (const floor of floors.values()) raise(dropped, floor);
   const lost = new RangeSets();
   for (const { origin, from, to } of outline?.lost ?? []) lost.add(origin, from, to);
   for (const [origin, last] of end) {
     const seqs = new Set(present.get(origin)?.map(({ message }) => message.seq));
-    const dropped = Math.max(0, ...[...floors.values()].map((floor) => floor.get(origin) ?? 0));
+    const floor = dropped.get(origin) ?? 0;
     let seq = last;
-    while (seq > dropped && (seqs.has(seq) || lost.of(origin)?.has(seq))) seq--;
-    if (seq > dropped) missing.set(origin, seq);
+    while (seq > floor && (seqs.has(seq) || lost.of(origin)?.has(seq))) seq--;
+    if (seq > floor) missing.set(origin, seq);
   }
   if (missing.size === 0) return floors;
   if (!floors.has("")) floors.set("", new Map());

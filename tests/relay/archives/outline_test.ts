@@ -36,3 +36,11 @@ Deno.test("what another's outline dropped, and this one does not speak of, is a 
   const holed = restore({ ...kept(end, message(B, 4)), outline }, 0, 0);
   assert.deepEqual(holed.floors, new Map([["a", new Map([[B, 2]])], ["", new Map([[B, 2]])]]));
 });
+
+Deno.test("a slot of very many channels comes back", () => {
+  const count = 200_000, end = new Map([[B, count]]), floors = new Map();
+  for (let n = 1; n <= count; n++) floors.set(`{a}${n}`, new Map([[B, n]]));
+  const parts = { start: new Map(), beyond: [], messages: [], held: [], lost: [] };
+  const outline = encodeOutline({ ...parts, slot, floors, end, idleMs: new Map() });
+  assert.equal(restore({ ...kept(end), outline }, 0, 0).floors.size, count);
+});
