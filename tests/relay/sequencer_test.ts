@@ -183,6 +183,28 @@ Deno.test("what waits for a sequencer is bounded", async () => {
   assert.equal(await codeOf(world.publish(A, { order: "total" })), "window_full");
 });
 
+Deno.test("while no custodian is ready, whoever was gives places for all", async () => {
+  const world = new World();
+  [world.ready, world.kept] = [[], [B]];
+  for (
+    const [at, more] of [[A, { key: "k" }], [C, { key: "k" }], [C, { order: "total" }]] as const
+  ) {
+    assert.equal(originOf(await world.publish(at, more)), B);
+  }
+  assert.equal(world.idsAt(A).length, 2);
+});
+
+Deno.test("who has just become the first custodian looks for what others gave a place before", async () => {
+  const world = new World();
+  world.ready = [C];
+  world.deaf.add(B);
+  const first = await world.publish(A, { key: "k" });
+  world.ready = [B, C];
+  world.fresh.add(B);
+  assert.equal((await world.publish(A, { key: "k" })).id, first.id);
+  assert.deepEqual(world.asked, [C, B]);
+});
+
 Deno.test("without a ready custodian a relay keeps the keys itself", async () => {
   const world = new World();
   world.ready = [];

@@ -25,6 +25,10 @@ export type Name = typeof A | typeof B | typeof C;
 export class World {
   readonly clock = new VirtualClock();
   ready: readonly string[] = [B, C];
+  /** Who was ready, and is asked where nobody is. */
+  kept: readonly string[] = [];
+  /** Who has just become ready, where others gave places before. */
+  readonly fresh = new Set<string>();
   /** What becomes of what a relay is asked: it answers, it is dead, it does nothing, or only its answer is lost. */
   readonly moods = new Map<string, "dead" | "silent" | "mute">();
   readonly asked: string[] = [];
@@ -98,9 +102,9 @@ export class World {
     const sequencer = new Sequencer({
       ...{ clock, self, table, logs, publisher, replication },
       settled: Promise.resolve(),
-      ready: () => this.views.get(self) ?? this.ready,
-      sequencers: () => this.views.get(self) ?? this.ready,
-      isNew: () => false,
+      ready: () => this.#ready(self),
+      sequencers: () => this.#ready(self).length > 0 ? this.#ready(self) : this.kept,
+      isNew: () => this.fresh.has(self),
       stoodStill: () => this.asleep.has(self),
       pull: async (slot) => {
         const pullMs = this.pullMs.get(self);
@@ -110,6 +114,10 @@ export class World {
       ask: (to, draft) => this.#ask(to, draft),
     });
     return { logs, sequencer };
+  }
+
+  #ready(self: string): readonly string[] {
+    return this.views.get(self) ?? this.ready;
   }
 
   #multicast(from: string, payload: Uint8Array): number {
