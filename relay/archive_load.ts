@@ -62,7 +62,9 @@ async function stoppedBy(
   const { wallMs, clock } = options;
   if (writtenMs === undefined || keptMs === undefined) return 0;
   if (await someRanOn(options, [...heardMs.keys()])) return writtenMs - keptMs;
-  return wallMs() - keptMs - (clock.nowMs() - sinceMs);
+  // It runs again since this relay does, or shows some of that already: others may have written meanwhile.
+  const ranMs = Math.min(clock.nowMs() - sinceMs, Math.max(0, wallMs() - writtenMs));
+  return wallMs() - keptMs - ranMs;
 }
 
 /**

@@ -138,3 +138,16 @@ Deno.test("a shared store that is there late has grown older since its relays be
   assert.equal(Math.floor((kept?.ageMs ?? 0) / 60_000), 1);
   await next.end();
 });
+
+Deno.test("who reaches a shared store late does not put its clock forward, where others have written meanwhile", async () => {
+  const { clock, place, archive, end } = archiving({ isShared: true });
+  const late = archiving({ self: B, place, clock, isShared: true });
+  await archive.start();
+  clock.advance(60 * 60_000);
+  await pass(clock, 3000);
+  await late.archive.start();
+  await pass(clock, 3000);
+  assert.ok((place.keptMs ?? Infinity) <= clock.nowMs(), `${place.keptMs} at ${clock.nowMs()}`);
+  await late.end();
+  await end();
+});
