@@ -19,13 +19,19 @@ export interface FreshnessOptions {
   readonly log: RelayLog;
 }
 
+interface Synced {
+  readonly groups: ReadonlySet<Group>;
+  readonly begunMs: number;
+  readonly endedMs: number;
+}
+
 /** The driver of {@link Staleness}. */
 export class Freshness {
   readonly #options: FreshnessOptions;
   readonly #staleness = new Staleness();
   #syncing = false;
-  /** The sync whose messages may wait in the logs still: then their readers do not have them. */
-  #synced: { readonly begunMs: number; readonly endedMs: number } | undefined;
+  /** The sync whose messages may wait in the logs still: then the readers of these groups do not have them. */
+  #synced: Synced | undefined;
 
   constructor(options: FreshnessOptions) {
     this.#options = options;
@@ -64,27 +70,29 @@ export class Freshness {
     this.#staleness.handleSight(sight, this.#options.clock.nowMs());
     this.#settle();
     this.#tell();
-    if (this.#syncing || this.#synced || this.#staleness.unsynced.length === 0) return;
-    void this.#sync();
+    // What waits in a group that is still joining waits on: a sync begun before does not settle it.
+    const isSynced = (group: Group) => this.#synced?.groups.has(group);
+    if (!this.#syncing && !this.#staleness.unsynced.every(isSynced)) void this.#sync();
   }
 
   async #sync(): Promise<void> {
-    const begunMs = this.#options.clock.nowMs();
+    const begunMs = this.#options.clock.nowMs(), groups = new Set(this.#staleness.unsynced);
     this.#syncing = true;
     const answered = await this.#options.sync();
     this.#syncing = false;
     if (!answered) return;
-    for (const group of this.#staleness.unsynced) this.#staleness.handleFetched(group);
-    this.#synced = { begunMs, endedMs: this.#options.clock.nowMs() };
+    for (const group of groups) this.#staleness.handleFetched(group);
+    this.#synced = { groups, begunMs, endedMs: this.#options.clock.nowMs() };
     this.#settle();
     this.#tell();
   }
 
   #settle(): void {
     if (!this.#synced) return;
-    const { begunMs, endedMs } = this.#synced;
+    const { groups, begunMs, endedMs } = this.#synced;
     let waiting = false;
     for (const group of this.#staleness.unsynced) {
+      if (!groups.has(group)) continue;
       if (this.#options.waits(group, endedMs)) waiting = true;
       else this.#staleness.handleSynced(group, begunMs);
     }

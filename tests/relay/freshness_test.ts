@@ -100,3 +100,26 @@ Deno.test("a group that is not heard any more is not told of", () => {
   freshness.follow(CUT);
   assert.deepEqual(told, ["stale 2"]);
 });
+
+Deno.test("a group entered while an earlier sync waits has one of its own: what waits there may wait until then", async () => {
+  const { clock, told, asked, waiting, freshness } = setUp();
+  clock.advance(3000);
+  freshness.follow(CUT);
+  freshness.follow(CALM);
+  waiting.set(2, clock.nowMs()).set(3, clock.nowMs());
+  asked[0]?.resolve(true);
+  await asked[0]?.promise;
+  await Promise.resolve();
+  freshness.entered(3, false);
+  assert.equal(freshness.isJoining(3), true);
+  told.splice(0);
+  freshness.follow(CALM);
+  assert.equal(asked.length, 2);
+  asked[1]?.resolve(true);
+  await asked[1]?.promise;
+  await Promise.resolve();
+  assert.equal(freshness.isJoining(3), false);
+  waiting.clear();
+  freshness.follow(CALM);
+  assert.deepEqual([told, asked.length], [["fresh 2", "fresh 3"], 2]);
+});
