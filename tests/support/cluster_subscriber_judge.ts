@@ -222,8 +222,11 @@ function streamOf({ slot, origin }: Known): string {
 /** Whether a gap tells of a message, or may. */
 export function names(gap: Gap, { slot, origin, seq, publish }: Known): boolean {
   if (gap.missing.length === 0) return gap.channel === publish.channel && publish.atMs <= gap.atMs;
-  // A place whose channel nobody knows is announced on each channel that the subscriber has there.
-  return slotOf(gap.channel) === slot && gap.missing.some((range) => holds(range, origin, seq));
+  // A place whose channel nobody knows is announced on each channel that the subscriber has there; a floor is of its channel.
+  const isMeant = gap.reason === "lost"
+    ? slotOf(gap.channel) === slot
+    : gap.channel === publish.channel;
+  return isMeant && gap.missing.some((range) => holds(range, origin, seq));
 }
 
 function holds(range: Range, origin: Origin, seq: Seq): boolean {

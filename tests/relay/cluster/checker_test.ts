@@ -15,6 +15,8 @@ import {
   recordSound,
 } from "../../support/cluster_plants.ts";
 
+type Gap = Extract<Seen, { type: "gap" }>;
+
 const sound = recordSound(), findings = plantedIn(sound);
 
 Deno.test("a sound run breaks no rule", async () => {
@@ -151,6 +153,17 @@ Deno.test("a gap over a replicated message is found, unless a cut, retention or 
   const oneCrash = (ledger: Ledger, atMs: number) =>
     void ledger.faults.push({ kind: "crash", node: "n1", fromMs: atMs, toMs: atMs });
   assert.deepEqual(await plant(oneCrash), ["gap over replicated"]);
+});
+
+Deno.test("what a channel has dropped is no gap in another, what is lost is one in each of the slot", async () => {
+  const plant = (reason: "expired" | "lost") =>
+    findings((_, { seen }) => {
+      const at = seen.findIndex((event) => event.type === "message" && event.channel === "b{t}");
+      const got = seen[at] as Got, atMs = got.atMs - 1;
+      seen.splice(at, 0, { ...gapOver(got, atMs) as Gap, channel: "a{t}", reason });
+    });
+  assert.deepEqual(await plant("expired"), []);
+  assert.deepEqual(await plant("lost"), ["gap over replicated"]);
 });
 
 Deno.test("being told that nobody can tell what is missing is found, unless those who knew were gone", async () => {
