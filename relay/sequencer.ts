@@ -61,6 +61,8 @@ const RANK_MS = 1200;
 const ANSWER_MS = 4000;
 /** What another relay asked for gets no place later than this: the next custodian may be about to give it one. */
 const PLACE_MS = 400;
+/** So often it is waited where this relay has stood still: it is aware of that for longer than {@link RANK_MS}. */
+const MAX_WAITS = 3;
 /** A relay that stood still looks so often whether it may act again. */
 const LOOK_MS = 100;
 /** Drafts that other relays have not answered yet; a publisher is refused beyond. */
@@ -143,6 +145,8 @@ export class Sequencer {
     const answered = Promise.withResolvers<Reply>();
     const replies: Promise<Reply>[] = [];
     for (const origin of custodians) {
+      // Asking takes time: who is none any more would act beside those that are.
+      if (!this.#sequencers(slotOf(draft.channel)).includes(origin)) continue;
       if (origin === this.#options.self) return this.#sequence(draft);
       const asked = this.#askOne(origin, draft);
       void asked.then((reply) => isFinal(reply) && answered.resolve(reply));
@@ -215,8 +219,14 @@ export class Sequencer {
     else if (!ready(group).includes(self)) throw unanswered();
   }
 
+  /** A relay that stood still meanwhile has not waited: what it asked may be on its way only now. */
   async #within(ms: number, reply: Promise<Reply>): Promise<Reply> {
-    return await within(this.#options.clock, ms, reply) ?? { type: "lost" };
+    const { clock, stoodStill } = this.#options;
+    for (let waits = 0; waits < MAX_WAITS; waits++) {
+      const settled = await within(clock, ms, reply);
+      if (settled || !stoodStill()) return settled ?? { type: "lost" };
+    }
+    return { type: "lost" };
   }
 }
 

@@ -142,6 +142,28 @@ Deno.test("a slow look for the keys of a moved slot does not give a key two plac
   assert.equal(originOf(alone), B, "nobody else may act");
 });
 
+Deno.test("a relay that stood still has not waited for the custodian that it asked", async () => {
+  const world = new World();
+  world.moods.set(B, "silent");
+  world.asleep.add(A);
+  const published = world.publish(A, { key: "k" });
+  assert.equal(await world.pass(published, 1300), "waits");
+  assert.deepEqual(world.asked, [B]);
+  world.asleep.delete(A);
+  assert.equal(originOf(await world.pass(published, 1200)), C);
+});
+
+Deno.test("who is no custodian any more when its turn comes gives no place", async () => {
+  const world = new World();
+  world.moods.set(B, "silent");
+  const published = codeOf(world.publish(C, { key: "k" }));
+  assert.equal(await world.pass(published, 1100), "waits");
+  world.views.set(C, [B]);
+  world.moods.set(B, "dead");
+  assert.equal(await world.pass(published, 4200), "not_replicated");
+  assert.deepEqual(world.idsAt(C), []);
+});
+
 Deno.test("a custodian that stood still gives no place before others know that it is back", async () => {
   const world = new World();
   world.asleep.add(B);
