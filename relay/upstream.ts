@@ -13,6 +13,7 @@ import { GroundwaveError } from "./protocol/errors.ts";
 import { slotOf } from "./protocol/slot.ts";
 import type {
   Draft,
+  GapEvent,
   Metric,
   Outcome,
   Page,
@@ -234,23 +235,33 @@ export class RelayUpstream implements Upstream {
   }
 }
 
-/** Collects a page. */
+/** Collects a page: it ends before what a gap would have to tell apart, as a cursor over many slots is long to write. */
 class PageSink implements Sink {
   readonly events: StreamEvent[] = [];
-  #left: number;
+  readonly #limit: number;
+  #messages = 0;
   #bytes = 0;
+  /** Of the gaps before the first message: of when the first was told, as the page is read later. */
+  #gapCursor: string | undefined;
 
   constructor(limit: number) {
-    this.#left = limit;
+    this.#limit = limit;
   }
 
   event(event: StreamEvent): boolean {
-    // A gap's cursor is of now, and the page is read later.
-    this.events.push(event.type === "gap" ? { ...event } : event);
+    if (event.type === "gap") return this.#gap(event);
+    this.events.push(event);
     if (event.type !== "message") return true;
-    this.#left -= 1;
+    this.#messages += 1;
     this.#bytes += event.message.data.length;
-    return this.#left > 0 && this.#bytes < PAGE_BYTES;
+    return this.#messages < this.#limit && this.#bytes < PAGE_BYTES;
+  }
+
+  #gap(event: GapEvent): boolean {
+    const { type, channel, reason, missing } = event;
+    const cursor = this.#messages > 0 ? event.cursor : this.#gapCursor ??= event.cursor;
+    this.events.push({ type, channel, reason, missing, cursor });
+    return this.#messages === 0;
   }
 
   closed(): void {

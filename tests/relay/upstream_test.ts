@@ -167,7 +167,18 @@ Deno.test("the cursor of a gap in a page is of its place, whenever it is read", 
   assert.ok(gap?.type === "gap");
   assert.equal(gap.reason, "unknown");
   const rest = await upstream.read({ channels, start: parseCursor(gap.cursor), limit: 9 });
-  assert.equal(rest.events.filter(({ type }) => type === "message").length, 4);
+  // What is behind a gap belongs to the next page.
+  assert.deepEqual(rest.events.map(({ type }) => type), ["gap", "message", "message", "gap"]);
+});
+
+Deno.test("gaps that a page begins with share one cursor: one over many slots is long to write", async () => {
+  const { upstream } = setUp();
+  const channels = Array.from({ length: 50 }, (_, n) => `channel${n}`);
+  const slots = new Map(channels.map((name) => [slotOf(name), new Map([["stranger", 1]])]));
+  const start = { slots, asOfMs: undefined };
+  const { events } = await upstream.read({ channels, start, limit: 9 });
+  const cursors = events.map((event) => event.type === "gap" ? event.cursor : "");
+  assert.deepEqual([cursors.length, new Set(cursors).size], [50, 1]);
 });
 
 Deno.test("a reader that takes little at a time gets of each of its slots in turn", async () => {
