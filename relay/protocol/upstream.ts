@@ -135,7 +135,7 @@ export interface ReadRequest extends SubscribeRequest {
   readonly limit: number;
 }
 
-/** A stretch of history: events in order, and the cursor after the last of them. */
+/** A stretch of history: events in order, and the cursor after the last of them. It may end with a gap behind messages. */
 export interface Page {
   /** Oldest first. */
   readonly events: readonly StreamEvent[];

@@ -8,7 +8,7 @@ import { parseCursor } from "../../relay/protocol/cursor.ts";
 import { GroundwaveError } from "../../relay/protocol/errors.ts";
 import { messageId } from "../../relay/protocol/message.ts";
 import { slotOf } from "../../relay/protocol/slot.ts";
-import type { AckLevel, Draft } from "../../relay/protocol/upstream.ts";
+import type { AckLevel, Draft, ReadRequest } from "../../relay/protocol/upstream.ts";
 import type { Retention } from "../../relay/options.ts";
 import { Archives } from "./cluster_archive.ts";
 import { Multicast } from "./cluster_backbone.ts";
@@ -185,12 +185,17 @@ export class ClusterWorld {
 
   async #stand({ name: node, relay }: Machine, channel: string, hears: boolean): Promise<void> {
     if (!relay) return;
-    const { events, cursor } = await relay.upstream.read({
-      channels: [channel],
-      start: "earliest",
-      limit: 10_000,
-    });
-    const ids = events.flatMap((event) => event.type === "message" ? messageId(event.message) : []);
+    const ids: string[] = [];
+    let cursor = "", isCut = true;
+    // A page ends with a gap that is behind messages.
+    for (let start: ReadRequest["start"] = "earliest"; isCut; start = parseCursor(cursor)) {
+      const page = await relay.upstream.read({ channels: [channel], start, limit: 10_000 });
+      for (const event of page.events) {
+        if (event.type === "message") ids.push(messageId(event.message));
+      }
+      isCut = page.events.length > 1 && page.events.at(-1)?.type === "gap";
+      cursor = page.cursor;
+    }
     const vector = parseCursor(cursor).slots.get(slotOf(channel)) ?? new Map();
     this.ledger.stands.push({ node, channel, hears, ids, vector });
   }
